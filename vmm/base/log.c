@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vmm/base/log.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static _Atomic int threshold = LOG_WARN;
+static const char *const names[] = {"error", "warn", "info", "debug"};
+
+void log_set_level(enum log_level level)
+{
+	atomic_store_explicit(&threshold, (int)level, memory_order_relaxed);
+}
+
+enum log_level log_get_level(void)
+{
+	return (enum log_level)atomic_load_explicit(&threshold, memory_order_relaxed);
+}
+
+int log_level_parse(const char *name, enum log_level *level)
+{
+	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (!strcmp(name, names[i])) {
+			*level = (enum log_level)i;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+void log_msg(enum log_level level, const char *fmt, ...)
+{
+	char line[512];
+	va_list ap;
+	int n, m;
+
+	if (level > log_get_level())
+		return;
+	n = snprintf(line, sizeof(line), "aerostat: %s: ", names[level]);
+	va_start(ap, fmt);
+	m = vsnprintf(line + n, sizeof(line) - (size_t)n, fmt, ap);
+	va_end(ap);
+	if (m < 0)
+		return;
+	n += m;
+	if (n > (int)sizeof(line) - 1)
+		n = (int)sizeof(line) - 1;
+	line[n++] = '\n';
+	/* A log that can't be written has nowhere to complain. */
+	if (write(STDERR_FILENO, line, (size_t)n) < 0)
+		return;
+}
+
+bool log_limit_ok(struct log_limit *l, uint64_t now_ns)
+{
+	if (!l->window_ns || now_ns - l->window_ns >= 1000000000ull) {
+		l->window_ns = now_ns;
+		l->used = 0;
+	}
+	return l->used < LOG_BURST && ++l->used;
+}
