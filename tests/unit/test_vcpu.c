@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <errno.h>
+#include <poll.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tests/unit/kvm_guest.h"
+#include "tests/unit/unit.h"
+#include "vmm/base/fd.h"
+
+#define PORT 0x10
+
+/* again: mov al, bl; out 10h, al; in al, 10h; jmp again */
+static const uint8_t out_loop[] = {0x88, 0xd8, 0xe6, PORT, 0xe4, PORT, 0xeb, 0xf8};
+
+static _Atomic unsigned long seen[4];
+static struct vcpu_set *hold_on_write;
+
+static void on_out(void *opaque, uint64_t off, unsigned len, uint64_t value)
+{
+	(void)opaque;
+	(void)off;
+	(void)len;
+	atomic_fetch_add(&seen[value % 4], 1);
+	if (hold_on_write)
+		vcpus_hold(hold_on_write);
+}
+
+static uint64_t on_in(void *opaque, uint64_t off, unsigned len)
+{
+	(void)opaque;
+	(void)off;
+	(void)len;
+	return 0x5a;
+}
+
+static const struct bus_ops port_ops = {.read = on_in, .write = on_out};
+
+static bool wait_for(unsigned vcpu, unsigned long more)
+{
+	unsigned long start = seen[vcpu];
+
+	for (int ms = 0; ms < 20000; ms++) {
+		if (seen[vcpu] >= start + more)
+			return true;
+		usleep(1000);
+	}
+	return false;
+}
+
+START_TEST(every_vcpu_runs_and_pause_holds_all)
+{
+	struct kvm_guest g = {0};
+
+	ck_assert_int_eq(bus_add(&g.pio, PORT, 1, &port_ops, NULL), 0);
+	kvm_guest_create(&g, 2, out_loop, sizeof(out_loop));
+	usleep(20000);
+	ck_assert_uint_eq(seen[0] + seen[1], 0); /* created parked */
+
+	vcpus_resume(&g.vcpus);
+	ck_assert(wait_for(0, 3));
+	ck_assert(wait_for(1, 3));
+	for (int i = 0; i < 50; i++) {
+		unsigned long before;
+
+		vcpus_pause(&g.vcpus);
+		before = seen[0] + seen[1];
+		usleep(200);
+		ck_assert_uint_eq(seen[0] + seen[1], before);
+		vcpus_resume(&g.vcpus);
+	}
+	ck_assert(wait_for(0, 1));
+	ck_assert(wait_for(1, 1));
+	ck_assert_uint_ge(vcpus_exits(&g.vcpus), seen[0] + seen[1]);
+	ck_assert_int_eq(vcpus_stop_reason(&g.vcpus).kind, VCPU_STOP_NONE);
+	kvm_guest_destroy(&g);
+}
+END_TEST
+
+START_TEST(parked_vcpu_has_its_last_access_completed)
+{
+	struct kvm_guest g = {0};
+	struct kvm_regs regs;
+
+	ck_assert_int_eq(bus_add(&g.pio, PORT, 1, &port_ops, NULL), 0);
+	kvm_guest_create(&g, 1, out_loop, sizeof(out_loop));
+	for (int i = 0; i < 20; i++) {
+		vcpus_resume(&g.vcpus);
+		ck_assert(wait_for(0, 2));
+		vcpus_pause(&g.vcpus);
+		ck_assert_int_eq(kvm_ioctl(g.vcpus.vcpu[0].fd, KVM_GET_REGS, &regs), 0);
+		/* al is bl before the OUT and what the port gave after the IN, nothing between */
+		if (regs.rip == 0x1006 || regs.rip == 0x1000)
+			ck_assert_uint_eq(regs.rax & 0xff, 0x5a);
+	}
+	kvm_guest_destroy(&g);
+}
+END_TEST
+
+START_TEST(hold_parks_before_the_next_guest_code)
+{
+	struct kvm_guest g = {0};
+
+	ck_assert_int_eq(bus_add(&g.pio, PORT, 1, &port_ops, NULL), 0);
+	kvm_guest_create(&g, 1, out_loop, sizeof(out_loop));
+	hold_on_write = &g.vcpus;
+	vcpus_resume(&g.vcpus);
+	ck_assert(wait_for(0, 1));
+	usleep(50000);
+	ck_assert_uint_eq(seen[0], 1);
+	hold_on_write = NULL;
+	vcpus_resume(&g.vcpus);
+	ck_assert(wait_for(0, 2));
+	kvm_guest_destroy(&g);
+}
+END_TEST
+
+START_TEST(triple_fault_is_reported_once_and_parks)
+{
+	/* lidt [empty]; int 3 */
+	static const uint8_t fault[] = {0x0f, 0x01, 0x1e, 0x20, 0x10, 0xcc};
+	struct kvm_guest g = {0};
+	struct pollfd p;
+
+	kvm_guest_create(&g, 1, fault, sizeof(fault));
+	vcpus_resume(&g.vcpus);
+	p = (struct pollfd){.fd = g.stop_fd, .events = POLLIN};
+	ck_assert_int_eq(poll(&p, 1, 20000), 1);
+	vcpus_pause(&g.vcpus);
+	/* A KVM that emulates guest kernel mode may not know the instruction: also an end. */
+	ck_assert_int_ne(vcpus_stop_reason(&g.vcpus).kind, VCPU_STOP_NONE);
+	ck_assert_uint_eq(vcpus_stop_reason(&g.vcpus).vcpu, 0);
+	kvm_guest_destroy(&g);
+}
+END_TEST
+
+START_TEST(too_many_vcpus_name_the_option)
+{
+	struct kvm_guest g = {0};
+	struct err err;
+
+	kvm_guest_create(&g, 1, out_loop, sizeof(out_loop));
+	vcpus_destroy(&g.vcpus);
+	g.host.max_vcpus = 2;
+	ck_assert_int_eq(vcpus_create(&g.vcpus, &g.vm, 3, &g.pio, &g.mmio, g.stop_fd, &err), -EINVAL);
+	ck_assert_ptr_nonnull(strstr(err.msg, "-c 3"));
+	ck_assert_ptr_nonnull(strstr(err.msg, "at most 2"));
+	kvm_guest_destroy(&g);
+}
+END_TEST
+
+START_TEST(destroying_a_running_or_empty_set_is_fine)
+{
+	struct kvm_guest g = {0};
+	struct vcpu_set none = {0};
+
+	kvm_guest_create(&g, 3, out_loop, sizeof(out_loop));
+	vcpus_resume(&g.vcpus);
+	kvm_guest_destroy(&g);
+	vcpus_destroy(&none);
+}
+END_TEST
+
+UNIT_MAIN_KVM("vcpu", every_vcpu_runs_and_pause_holds_all,
+	      parked_vcpu_has_its_last_access_completed, hold_parks_before_the_next_guest_code,
+	      triple_fault_is_reported_once_and_parks, too_many_vcpus_name_the_option,
+	      destroying_a_running_or_empty_set_is_fine)

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The KVM ioctls (Documentation/virt/kvm/api.rst), as thin as they come: the host's /dev/kvm,
+ * a VM, its memory slots and eventfd plumbing. vCPUs and their threads are in vcpu.h.
+ *
+ * All functions are for the main thread. They return 0 or a negative errno with *err filled.
+ */
+#ifndef AEROSTAT_KVM_KVM_H
+#define AEROSTAT_KVM_KVM_H
+
+#include <linux/kvm.h>
+#include <stdint.h>
+
+#include "vmm/base/err.h"
+#include "vmm/mem/gmem.h"
+
+struct kvm_host {
+	int fd;           /* /dev/kvm */
+	uint32_t run_len; /* bytes to map per vCPU */
+	uint32_t max_vcpus;
+};
+
+/* Open /dev/kvm and check the API version and the capabilities we can't do without. */
+int kvm_host_open(struct kvm_host *h, struct err *err);
+void kvm_host_close(struct kvm_host *h);
+
+/* KVM_CHECK_EXTENSION on the host; 0: absent. */
+int kvm_host_cap(const struct kvm_host *h, int cap);
+
+struct kvm_vm {
+	const struct kvm_host *host;
+	int fd;
+};
+
+int kvm_vm_create(struct kvm_vm *vm, const struct kvm_host *h, struct err *err);
+/* Ends the VM. vCPU descriptors must be closed before. fd -1 is fine. */
+void kvm_vm_destroy(struct kvm_vm *vm);
+
+/* One memory slot per region of mem, slot number = region number. */
+int kvm_vm_add_memory(struct kvm_vm *vm, const struct gmem *mem, struct err *err);
+
+/* A write to efd is an edge on gsi (KVM_IRQFD). */
+int kvm_vm_irqfd(struct kvm_vm *vm, int efd, uint32_t gsi, struct err *err);
+
+/* A 4-byte MMIO write of exactly `value` to gpa signals efd and doesn't exit (KVM_IOEVENTFD). */
+int kvm_vm_ioeventfd(struct kvm_vm *vm, int efd, uint64_t gpa, uint32_t value, struct err *err);
+
+/* ioctl(2) that retries EINTR; result >= 0 or a negative errno. */
+int kvm_ioctl(int fd, unsigned long req, void *arg);
+
+#endif
