@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A file that is loaded into the guest: a kernel or an initrd. Its contents are untrusted and
+ * may change while it is read; what goes to guest memory goes there directly, without a copy
+ * in the monitor. All errors are one line that begins with the file.
+ */
+#ifndef AEROSTAT_ARCH_X86_64_IMAGE_H
+#define AEROSTAT_ARCH_X86_64_IMAGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "vmm/base/err.h"
+
+struct image {
+	const char *what; /* "kernel", "initrd" */
+	const char *name;
+	int fd;
+	uint64_t size; /* bytes, not 0 */
+};
+
+/* Look at an open file. -ENOEXEC unless it is a regular file with something in it. */
+int image_init(struct image *img, const char *what, int fd, const char *name, struct err *err);
+
+/* Read [off, off + len), which must lie inside img->size (asserted). */
+int image_read(const struct image *img, void *buf, uint64_t len, uint64_t off, struct err *err);
+
+/* Does [off, off + len) lie inside the file? Any values. */
+bool image_has(const struct image *img, uint64_t off, uint64_t len);
+
+/* "kernel 'name': <message>" into *err; returns rc. A very long name is cut, not the message.
+ */
+int image_fail(const struct image *img, int rc, struct err *err, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+
+/* image_fail() with -EFBIG: the kernel reaches up to gpa end, low RAM only to low_end. */
+int image_too_big(const struct image *img, uint64_t end, uint64_t low_end, struct err *err);
+
+#endif
