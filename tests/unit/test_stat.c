@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vmm/ctl/stat.h"
+
+#include "tests/unit/qmp_fixture.h"
+#include "tests/unit/unit.h"
+
+START_TEST(test_vm_without_a_balloon)
+{
+	struct qmp_fixture f;
+	char want[512];
+
+	qmp_fixture_setup(&f);
+	f.m.cfg.balloon.enabled = false;
+	f.m.state = MACHINE_PAUSED;
+	f.m.info = (struct machine_info){.resident = 11,
+					 .overhead = 12,
+					 .exits = 13,
+					 .uptime_ms = 14,
+					 .resets = 15,
+					 .console_out = 16,
+					 .console_dropped = 17};
+	snprintf(want, sizeof(want),
+		 "{\"name\": \"vm\", \"status\": \"paused\", \"running\": false, \"pid\": %d, "
+		 "\"cpus\": 2, \"ram_bytes\": 536870912, \"resident_bytes\": 11, "
+		 "\"overhead_bytes\": 12, \"exits\": 13, \"uptime_ms\": 14, \"resets\": 15, "
+		 "\"console_out_bytes\": 16, \"console_dropped_bytes\": 17, \"balloon\": null}",
+		 getpid());
+	assert_json(stat_vm(&f.vm), want);
+}
+END_TEST
+
+START_TEST(test_balloon)
+{
+	struct qmp_fixture f;
+	struct balloon_status *st = &f.m.balloon.st;
+	json_t *vm;
+
+	qmp_fixture_setup(&f);
+	*st = (struct balloon_status){
+		.state = BALLOON_STALLED,
+		.driver = true,
+		.needs_reset = true,
+		.features = 1ull << 32 | 3,
+		.target = 21,
+		.actual = 22,
+		.ballooned = 23,
+		.progress_age_ms = 24,
+		.oom_deflates = 25,
+		.inflate_msgs = 26,
+		.deflate_msgs = 27,
+		.notifies = 28,
+		.interrupts = 29,
+		.violations = 30,
+		.reclaim = {.pages = {.pending = 2,
+				      .discarded = 3,
+				      .double_inflates = 31,
+				      .stray_deflates = 32},
+			    .discard_calls = 33,
+			    .discard_bytes = 34,
+			    .discard_errors = 35,
+			    .bad_pfns = 36},
+	};
+	f.m.balloon.interval = 10;
+	vm = stat_vm(&f.vm);
+	ck_assert(json_is_true(json_object_get(vm, "running")));
+	assert_json(
+		json_incref(json_object_get(vm, "balloon")),
+		"{\"state\": \"stalled\", \"driver\": true, \"needs_reset\": true, "
+		"\"features\": 4294967299, \"target_bytes\": 21, \"actual_bytes\": 22, "
+		"\"ballooned_bytes\": 23, \"progress_age_ms\": 24, \"oom_deflates\": 25, "
+		"\"inflate_messages\": 26, \"deflate_messages\": 27, \"notifies\": 28, "
+		"\"interrupts\": 29, \"violations\": 30, \"reclaim\": {\"pending_bytes\": "
+		"8192, "
+		"\"discarded_bytes\": 12288, \"double_inflates\": 31, \"stray_deflates\": 32, "
+		"\"bad_pfns\": 36, \"discard_calls\": 33, \"discard_bytes_total\": 34, "
+		"\"discard_errors\": 35}, \"stats_interval_seconds\": 10, \"statistics\": "
+		"null}");
+	json_decref(vm);
+}
+END_TEST
+
+START_TEST(test_balloon_that_never_moved)
+{
+	struct qmp_fixture f;
+	json_t *vm;
+
+	qmp_fixture_setup(&f);
+	fake_machine_answer_stats(&f.m, 77);
+	vm = stat_vm(&f.vm);
+	ck_assert(json_is_null(
+		json_object_get(json_object_get(vm, "balloon"), "progress_age_ms")));
+	assert_json(
+		json_incref(json_object_get(json_object_get(vm, "balloon"), "statistics")),
+		"{\"seq\": 1, \"age_ms\": 0, \"unknown_tags\": 3, \"bytes\": {\"free\": 77}, "
+		"\"counts\": {\"major-faults\": 17}}");
+	json_decref(vm);
+}
+END_TEST
+
+/* Every tag shows once, under its unit; what the guest left out doesn't show. */
+START_TEST(test_all_statistics)
+{
+	struct balloon_stats s = {.present = (1u << BALLOON_STATS_TAGS) - 1};
+	json_t *o, *bytes, *counts;
+
+	for (unsigned t = 0; t < BALLOON_STATS_TAGS; t++)
+		s.value[t] = 100 + t;
+	o = stat_statistics(&s, 1, 2);
+	bytes = json_object_get(o, "bytes");
+	counts = json_object_get(o, "counts");
+	ck_assert_uint_eq(json_object_size(bytes) + json_object_size(counts),
+			  BALLOON_STATS_TAGS);
+	for (unsigned t = 0; t < BALLOON_STATS_TAGS; t++) {
+		json_t *in = balloon_stats_is_bytes(t) ? bytes : counts;
+
+		ck_assert_int_eq(json_integer_value(json_object_get(in, balloon_stats_name(t))),
+				 100 + t);
+	}
+	json_decref(o);
+	s.present = 0;
+	assert_json(stat_statistics(&s, 1, 2),
+		    "{\"seq\": 2, \"age_ms\": 1, \"unknown_tags\": 0, \"bytes\": {}, "
+		    "\"counts\": {}}");
+}
+END_TEST
+
+/* A guest may claim any number: it never shows as a negative one. */
+START_TEST(test_numbers_beyond_63_bits)
+{
+	assert_json(stat_number(0), "0");
+	assert_json(stat_number(INT64_MAX), "9223372036854775807");
+	assert_json(stat_number(1ull << 63), "9223372036854775807");
+	assert_json(stat_number(UINT64_MAX), "9223372036854775807");
+}
+END_TEST
+
+UNIT_MAIN("stat", test_vm_without_a_balloon, test_balloon, test_balloon_that_never_moved,
+	  test_all_statistics, test_numbers_beyond_63_bits)

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The commands of the control protocol: one const table, each with its arguments.
+ *
+ * As in QEMU (its QMP reference manual): qmp_capabilities, query-status, query-name,
+ * query-version, query-commands, stop, cont, system_powerdown, quit, balloon, query-balloon.
+ * Two differences: `balloon` and its like fail at once when the guest has no balloon driver,
+ * and sizes are rounded to whole 4 KiB pages in the guest's favour.
+ *
+ * Our own. Sizes are bytes, `?` marks what may be left out:
+ *
+ * x-aerostat-balloon {"target": n} or {"relative": n}
+ *     -> {"target_bytes": n}
+ *     What the guest is asked to give, in all; or by how much to change that, computed here.
+ *     A change that would go below 0 ends at 0 (the guest gets back all there is); one that
+ *     would take all of RAM or more is an error, and nothing changes.
+ *
+ * x-aerostat-stat
+ *     -> {"name", "status" (as query-status), "running", "pid", "cpus", "ram_bytes",
+ * "resident_bytes", "overhead_bytes", "exits", "uptime_ms", "resets", "console_out_bytes",
+ *         "console_dropped_bytes", "balloon": null or {
+ *             "state": "idle" | "inflating" | "deflating" | "stalled" | "reached",
+ *             "driver": bool, "needs_reset": bool, "features": the negotiated bits,
+ *             "target_bytes", "actual_bytes" (as the guest says), "ballooned_bytes" (as
+ *             counted here), "progress_age_ms": n or null (never), "oom_deflates",
+ *             "inflate_messages", "deflate_messages", "notifies", "interrupts", "violations",
+ *             "reclaim": {"pending_bytes", "discarded_bytes", "double_inflates",
+ *                         "stray_deflates", "bad_pfns", "discard_calls",
+ *                         "discard_bytes_total", "discard_errors"},
+ *             "stats_interval_seconds": n, "statistics": null (none yet) or STATISTICS}}
+ *     STATISTICS is what the guest last told of itself, names as in balloon_stats_name():
+ *        {"seq": n, "age_ms": n, "unknown_tags": n,
+ *         "bytes": {"free": n, ...}, "counts": {"major-faults": n, ...}}
+ *
+ * x-aerostat-balloon-stats {"max_age_ms": n?}
+ *     -> {"fresh": bool, "seq": n, "statistics": null or STATISTICS}
+ *     Fresh (no older than max_age_ms): that is all. Else the guest has been asked; who wants
+ *     the answer repeats the command until there are statistics with another `seq` than at
+ *     first. seq is that of the statistics, 0 when there are none. Never waits.
+ *
+ * x-aerostat-set-stats-interval {"seconds": n}
+ *     -> {}
+ *     Time between polls of the guest's statistics; 0: none.
+ *
+ * Errors have QEMU's classes. DeviceNotActive: the VM has no balloon, or the guest has no
+ * driver for it (BALLOON_NO_DRIVER); CommandNotFound; the rest is GenericError.
+ */
+#ifndef AEROSTAT_CTL_COMMANDS_H
+#define AEROSTAT_CTL_COMMANDS_H
+
+#include "vmm/ctl/qmp.h"
+
+/* Stable: what every balloon command says at once when there is no driver. */
+#define BALLOON_NO_DRIVER "the guest has no balloon driver"
+
+/*
+ * Find and run a command. args is an object, borrowed. A new reference to what goes into
+ * "return", or NULL with c->error filled.
+ */
+json_t *qmp_execute(struct qmp_call *c, const char *name, json_t *args);
+
+/*
+ * Handlers of the table that are in balloon_commands.c. The table has checked the arguments,
+ * and that there is a machine.
+ */
+json_t *qmp_balloon(struct qmp_call *c, json_t *args);
+json_t *qmp_query_balloon(struct qmp_call *c, json_t *args);
+json_t *qmp_balloon_target(struct qmp_call *c, json_t *args);
+json_t *qmp_balloon_stats(struct qmp_call *c, json_t *args);
+json_t *qmp_stats_interval(struct qmp_call *c, json_t *args);
+
+#endif

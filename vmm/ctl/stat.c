@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vmm/ctl/stat.h"
+
+#include <unistd.h>
+
+#include "vmm/mem/gmem.h"
+
+json_t *stat_number(uint64_t v)
+{
+	return json_integer(v > INT64_MAX ? INT64_MAX : (json_int_t)v);
+}
+
+static json_t *pages(uint64_t n)
+{
+	return stat_number(n * GMEM_PAGE_SIZE);
+}
+
+json_t *stat_statistics(const struct balloon_stats *s, uint64_t age_ms, uint64_t seq)
+{
+	json_t *bytes = json_object();
+	json_t *counts = json_object();
+	json_t *o = json_pack("{s:o, s:o, s:I, s:o, s:o}", "seq", stat_number(seq), "age_ms",
+			      stat_number(age_ms), "unknown_tags", (json_int_t)s->unknown,
+			      "bytes", bytes, "counts", counts);
+
+	for (unsigned t = 0; o && t < BALLOON_STATS_TAGS; t++) {
+		json_t *to = balloon_stats_is_bytes(t) ? bytes : counts;
+
+		if (s->present >> t & 1 &&
+		    json_object_set_new(to, balloon_stats_name(t), stat_number(s->value[t]))) {
+			json_decref(o);
+			o = NULL;
+		}
+	}
+	return o;
+}
+
+static json_t *latest_statistics(struct balloon *b)
+{
+	struct balloon_stats s;
+	uint64_t age_ms, seq;
+
+	if (balloon_stats_get(b, &s, &age_ms, &seq))
+		return json_null();
+	return stat_statistics(&s, age_ms, seq);
+}
+
+static json_t *reclaim_json(const struct reclaim_stats *r)
+{
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "pending_bytes",
+			 pages(r->pages.pending), "discarded_bytes", pages(r->pages.discarded),
+			 "double_inflates", stat_number(r->pages.double_inflates),
+			 "stray_deflates", stat_number(r->pages.stray_deflates), "bad_pfns",
+			 stat_number(r->bad_pfns), "discard_calls",
+			 stat_number(r->discard_calls), "discard_bytes_total",
+			 stat_number(r->discard_bytes), "discard_errors",
+			 stat_number(r->discard_errors));
+}
+
+static json_t *counters_json(const struct balloon_status *st)
+{
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "oom_deflates",
+			 stat_number(st->oom_deflates), "inflate_messages",
+			 stat_number(st->inflate_msgs), "deflate_messages",
+			 stat_number(st->deflate_msgs), "notifies", stat_number(st->notifies),
+			 "interrupts", stat_number(st->interrupts), "violations",
+			 stat_number(st->violations));
+}
+
+static json_t *balloon_json(struct balloon *b)
+{
+	struct balloon_status st;
+	json_t *o, *more;
+
+	if (!b)
+		return json_null();
+	balloon_query(b, &st);
+	o = json_pack("{s:s, s:b, s:b, s:o, s:o, s:o, s:o, s:o}", "state",
+		      balloon_state_name(st.state), "driver", st.driver, "needs_reset",
+		      st.needs_reset, "features", stat_number(st.features), "target_bytes",
+		      stat_number(st.target), "actual_bytes", stat_number(st.actual),
+		      "ballooned_bytes", stat_number(st.ballooned), "progress_age_ms",
+		      st.progress_age_ms < 0 ? json_null()
+					     : stat_number((uint64_t)st.progress_age_ms));
+	more = counters_json(&st);
+	if (json_object_update(o, more) ||
+	    json_object_set_new(o, "reclaim", reclaim_json(&st.reclaim)) ||
+	    json_object_set_new(o, "stats_interval_seconds",
+				json_integer(balloon_stats_interval(b))) ||
+	    json_object_set_new(o, "statistics", latest_statistics(b))) {
+		json_decref(o);
+		o = NULL;
+	}
+	json_decref(more);
+	return o;
+}
+
+json_t *stat_vm(const struct qmp_vm *vm)
+{
+	struct machine_info i;
+	json_t *o;
+
+	machine_query(vm->machine, &i);
+	o = json_pack("{s:s, s:s, s:b, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+		      "name", vm->name, "status", qmp_status(vm), "running",
+		      i.state == MACHINE_RUNNING, "pid", (int)getpid(), "cpus", (int)i.cpus,
+		      "ram_bytes", stat_number(i.mem), "resident_bytes",
+		      stat_number(i.resident), "overhead_bytes", stat_number(i.overhead),
+		      "exits", stat_number(i.exits), "uptime_ms", stat_number(i.uptime_ms),
+		      "resets", stat_number(i.resets), "console_out_bytes",
+		      stat_number(i.console_out), "console_dropped_bytes",
+		      stat_number(i.console_dropped));
+	if (json_object_set_new(o, "balloon", balloon_json(machine_balloon(vm->machine)))) {
+		json_decref(o);
+		o = NULL;
+	}
+	return o;
+}
