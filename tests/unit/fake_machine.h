@@ -128,7 +128,7 @@ int machine_powerdown(struct machine *m)
 
 void machine_quit(struct machine *m)
 {
-	fake_machine_end(m, MACHINE_EXIT_OK, MACHINE_EV_SHUTDOWN);
+	fake_machine_end(m, MACHINE_EXIT_OK, MACHINE_EV_QUIT);
 }
 
 struct balloon *machine_balloon(struct machine *m)

@@ -20,17 +20,18 @@ struct kvm_guest {
 /* Can /dev/kvm be opened? Prints a SKIP line if not. */
 bool kvm_guest_possible(void);
 
-/* n vCPUs, all about to run `code`, loaded at 0:1000h, with bx = vCPU number. Asserts on failure. */
+/* n vCPUs, all about to run `code`, loaded at 0:1000h, with bx = vCPU number. Asserts on
+ * failure. */
 void kvm_guest_create(struct kvm_guest *g, unsigned n, const void *code, size_t len);
 void kvm_guest_destroy(struct kvm_guest *g);
 
 /* main() of a test file whose tests need a KVM: as UNIT_MAIN, but exits 77 without. */
-#define UNIT_MAIN_KVM(name, ...)                                                           \
-	static int run_all(void);                                                          \
-	int main(void)                                                                     \
-	{                                                                                  \
-		return kvm_guest_possible() ? run_all() : 77;                              \
-	}                                                                                  \
+#define UNIT_MAIN_KVM(name, ...)                                                               \
+	static int run_all(void);                                                              \
+	int main(void)                                                                         \
+	{                                                                                      \
+		return kvm_guest_possible() ? run_all() : 77;                                  \
+	}                                                                                      \
 	UNIT_RUN(static int run_all(void), name, __VA_ARGS__)
 
 #endif

@@ -235,8 +235,11 @@ START_TEST(test_events)
 		    "{\"event\": \"SHUTDOWN\", \"data\": {\"guest\": false, \"reason\": "
 		    "\"host-error\"}}");
 	f.m.exit_status = MACHINE_EXIT_OK;
+	assert_json(event(&f, MACHINE_EV_QUIT),
+		    "{\"event\": \"SHUTDOWN\", \"data\": {\"guest\": false, \"reason\": "
+		    "\"host-signal\"}}");
 	assert_return(&f, "quit", "{}", "{}");
-	assert_json(event(&f, MACHINE_EV_SHUTDOWN),
+	assert_json(event(&f, MACHINE_EV_QUIT),
 		    "{\"event\": \"SHUTDOWN\", \"data\": {\"guest\": false, \"reason\": "
 		    "\"host-qmp-quit\"}}");
 }

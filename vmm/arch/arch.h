@@ -50,8 +50,8 @@ int arch_ram_layout(uint64_t bytes, struct gmem_span spans[GMEM_MAX_REGIONS], un
 
 struct arch_boot {
 	const struct gmem *mem;
-	int kernel_fd;           /* open regular files; the caller owns them */
-	int initrd_fd;           /* -1: none */
+	int kernel_fd;		 /* open regular files; the caller owns them */
+	int initrd_fd;		 /* -1: none */
 	const char *kernel_name; /* for messages */
 	const char *initrd_name;
 	const char *cmdline;
@@ -86,8 +86,8 @@ int arch_vcpu_init(struct kvm_vcpu *vcpu, const struct gmem *mem, unsigned ncpus
  * A report for people about a vCPU that stopped: registers, the bytes of the instruction, what
  * it probably means. Lines with '\n' into out, always NUL-terminated. All vCPUs are parked.
  */
-void arch_vcpu_report(struct kvm_vcpu *vcpu, const struct gmem *mem, const struct vcpu_stop *stop,
-		      char *out, size_t len);
+void arch_vcpu_report(struct kvm_vcpu *vcpu, const struct gmem *mem,
+		      const struct vcpu_stop *stop, char *out, size_t len);
 
 /*
  * Can this host's KVM run a kernel at a useful speed? Runs a one-million-instruction loop in

@@ -2,6 +2,7 @@
 #include "vmm/base/log.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -34,6 +35,7 @@ int log_level_parse(const char *name, enum log_level *level)
 
 void log_msg(enum log_level level, const char *fmt, ...)
 {
+	struct pollfd err = {.fd = STDERR_FILENO, .events = POLLOUT};
 	char line[512];
 	va_list ap;
 	int n, m;
@@ -50,8 +52,11 @@ void log_msg(enum log_level level, const char *fmt, ...)
 	if (n > (int)sizeof(line) - 1)
 		n = (int)sizeof(line) - 1;
 	line[n++] = '\n';
-	/* A log that can't be written has nowhere to complain. */
-	if (write(STDERR_FILENO, line, (size_t)n) < 0)
+	/*
+	 * A guest can make us log, and the vCPU that logs must not wait for a reader of stderr
+	 * that has stopped reading: then the line is lost. So is one that can't be written.
+	 */
+	if (poll(&err, 1, 0) != 1 || write(STDERR_FILENO, line, (size_t)n) < 0)
 		return;
 }
 

@@ -18,7 +18,10 @@ enum log_level log_get_level(void);
 /* "error", "warn", "info", "debug" -> *level. 0, or -EINVAL and *level untouched. */
 int log_level_parse(const char *name, enum log_level *level);
 
-/* printf-like, no trailing newline. Any thread. Longer lines are cut at 512 bytes. */
+/*
+ * printf-like, no trailing newline. Any thread; never waits: a line is dropped when stderr
+ * can't take it now. Longer lines are cut at 512 bytes.
+ */
 void log_msg(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 #define log_err(...)   log_msg(LOG_ERROR, __VA_ARGS__)

@@ -54,7 +54,8 @@ int size_parse(const char *s, uint64_t default_unit, uint64_t *bytes)
 	if (frac && unit == 1)
 		return -EINVAL;
 	if (__builtin_mul_overflow(whole, unit, &total) ||
-	    __builtin_add_overflow(total, (uint64_t)((unsigned __int128)unit * frac / frac_div), &total))
+	    __builtin_add_overflow(total, (uint64_t)((unsigned __int128)unit * frac / frac_div),
+				   &total))
 		return -ERANGE;
 	*bytes = total;
 	return 0;

@@ -179,9 +179,9 @@ static json_t *shutdown_data(const struct qmp_vm *vm, enum machine_event ev)
 	if (ev == MACHINE_EV_CRASH) {
 		guest = machine_exit_status(vm->machine) == MACHINE_EXIT_TRIPLE_FAULT;
 		reason = guest ? "guest-panic" : "host-error";
-	} else if (vm->quit) {
+	} else if (ev == MACHINE_EV_QUIT) {
 		guest = false;
-		reason = "host-qmp-quit";
+		reason = vm->quit ? "host-qmp-quit" : "host-signal";
 	}
 	return json_pack("{s:b, s:s}", "guest", guest, "reason", reason);
 }
@@ -202,6 +202,7 @@ static json_t *event_data(const struct qmp_vm *vm, enum machine_event ev, const 
 		*name = "RESET";
 		return json_pack("{s:b, s:s}", "guest", true, "reason", "guest-reset");
 	case MACHINE_EV_SHUTDOWN:
+	case MACHINE_EV_QUIT:
 	case MACHINE_EV_CRASH:
 		*name = "SHUTDOWN";
 		return shutdown_data(vm, ev);

@@ -30,7 +30,8 @@ struct bus {
 };
 
 /* 0, -EEXIST when it overlaps another window, -ENOSPC. ops and opaque must outlive the bus. */
-int bus_add(struct bus *b, uint64_t base, uint64_t len, const struct bus_ops *ops, void *opaque);
+int bus_add(struct bus *b, uint64_t base, uint64_t len, const struct bus_ops *ops,
+	    void *opaque);
 
 /*
  * Carry an access of the guest. data holds len bytes, little endian. Where nobody answers, or

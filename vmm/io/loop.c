@@ -208,7 +208,8 @@ void loop_timer_destroy(struct loop_timer *t)
 void loop_timer_set(struct loop_timer *t, uint64_t delay_ns, uint64_t period_ns)
 {
 	struct itimerspec its = {
-		.it_value = {(time_t)(delay_ns / NSEC_PER_SEC), (long)(delay_ns % NSEC_PER_SEC)},
+		.it_value = {(time_t)(delay_ns / NSEC_PER_SEC),
+			     (long)(delay_ns % NSEC_PER_SEC)},
 		.it_interval = {(time_t)(period_ns / NSEC_PER_SEC),
 				(long)(period_ns % NSEC_PER_SEC)},
 	};

@@ -16,7 +16,8 @@ typedef void (*loop_fn)(void *opaque, uint32_t events);
 
 /* A new loop, or NULL with errno set. */
 struct loop *loop_create(void);
-/* Frees the loop and what is still registered; closes none of the callers' descriptors. NULL is fine. */
+/* Frees the loop and what is still registered; closes none of the callers' descriptors. NULL is
+ * fine. */
 void loop_destroy(struct loop *l);
 
 /*

@@ -63,7 +63,8 @@ int kvm_host_open(struct kvm_host *h, struct err *err)
 		return err_sys(err, rc, "KVM_GET_VCPU_MMAP_SIZE");
 	}
 	h->run_len = (uint32_t)rc;
-	/* Absent: api.rst says to assume what KVM_CAP_NR_VCPUS says, and 4 if that's absent too. */
+	/* Absent: api.rst says to assume what KVM_CAP_NR_VCPUS says, and 4 if that's absent
+	 * too. */
 	rc = kvm_host_cap(h, KVM_CAP_MAX_VCPUS);
 	if (!rc)
 		rc = kvm_host_cap(h, KVM_CAP_NR_VCPUS);

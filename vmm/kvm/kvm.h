@@ -15,7 +15,7 @@
 #include "vmm/mem/gmem.h"
 
 struct kvm_host {
-	int fd;           /* /dev/kvm */
+	int fd;		  /* /dev/kvm */
 	uint32_t run_len; /* bytes to map per vCPU */
 	uint32_t max_vcpus;
 };
@@ -42,7 +42,8 @@ int kvm_vm_add_memory(struct kvm_vm *vm, const struct gmem *mem, struct err *err
 /* A write to efd is an edge on gsi (KVM_IRQFD). */
 int kvm_vm_irqfd(struct kvm_vm *vm, int efd, uint32_t gsi, struct err *err);
 
-/* A 4-byte MMIO write of exactly `value` to gpa signals efd and doesn't exit (KVM_IOEVENTFD). */
+/* A 4-byte MMIO write of exactly `value` to gpa signals efd and doesn't exit (KVM_IOEVENTFD).
+ */
 int kvm_vm_ioeventfd(struct kvm_vm *vm, int efd, uint64_t gpa, uint32_t value, struct err *err);
 
 /* ioctl(2) that retries EINTR; result >= 0 or a negative errno. */

@@ -23,11 +23,11 @@
 
 enum vcpu_stop_kind {
 	VCPU_STOP_NONE,
-	VCPU_STOP_SHUTDOWN,       /* KVM_EXIT_SHUTDOWN: triple fault */
+	VCPU_STOP_SHUTDOWN,	  /* KVM_EXIT_SHUTDOWN: triple fault */
 	VCPU_STOP_INTERNAL_ERROR, /* KVM_EXIT_INTERNAL_ERROR; code is the suberror */
-	VCPU_STOP_FAIL_ENTRY,     /* KVM_EXIT_FAIL_ENTRY; code is the hardware's reason */
-	VCPU_STOP_UNKNOWN_EXIT,   /* code is the exit reason */
-	VCPU_STOP_RUN_FAILED,     /* KVM_RUN failed; code is the errno */
+	VCPU_STOP_FAIL_ENTRY,	  /* KVM_EXIT_FAIL_ENTRY; code is the hardware's reason */
+	VCPU_STOP_UNKNOWN_EXIT,	  /* code is the exit reason */
+	VCPU_STOP_RUN_FAILED,	  /* KVM_RUN failed; code is the errno */
 };
 
 /* Why a vCPU can't go on. The first one of a set counts. */
@@ -46,7 +46,7 @@ struct kvm_vcpu {
 	struct kvm_run *run;
 	pthread_t thread;
 	bool started;
-	bool stopped; /* for good; own thread's */
+	bool stopped;		/* for good; own thread's */
 	_Atomic uint64_t exits; /* KVM_RUN returns, for stat */
 };
 

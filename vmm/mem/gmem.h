@@ -19,13 +19,13 @@
 
 #include "vmm/base/err.h"
 
-#define GMEM_PAGE_SHIFT  12
-#define GMEM_PAGE_SIZE   4096ull
+#define GMEM_PAGE_SHIFT	 12
+#define GMEM_PAGE_SIZE	 4096ull
 #define GMEM_MAX_REGIONS 4
 
 struct gmem_region {
 	uint64_t gpa;
-	uint64_t len;   /* bytes, a multiple of 4 KiB */
+	uint64_t len;	/* bytes, a multiple of 4 KiB */
 	uint64_t index; /* index of the first page */
 	uint8_t *hva;
 };
@@ -45,7 +45,8 @@ struct gmem_span {
  * Map private anonymous memory for each span (ascending, page-aligned, non-empty). Nothing is
  * populated. 0, or a negative errno with *err filled and *m empty.
  */
-int gmem_create(struct gmem *m, const struct gmem_span *spans, unsigned nspans, struct err *err);
+int gmem_create(struct gmem *m, const struct gmem_span *spans, unsigned nspans,
+		struct err *err);
 /* Unmap everything. An all-zero *m is fine. */
 void gmem_destroy(struct gmem *m);
 
