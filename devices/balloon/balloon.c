@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "devices/balloon/balloon.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "devices/balloon/internal.h"
+#include "vmm/base/clock.h"
+#include "vmm/base/fd.h"
+
+#define VIRTIO_ID_BALLOON 5
+
+uint64_t balloon_pages(const struct balloon *b)
+{
+	struct reclaim_stats s;
+
+	reclaim_stats(b->reclaim, &s);
+	return s.pages.pending + s.pages.discarded;
+}
+
+void balloon_set_actual(struct balloon *b, uint32_t pages)
+{
+	if (pages == b->actual)
+		return;
+	b->actual = pages;
+	b->progress_ns = clock_now_ns();
+	if (b->change_fd >= 0 && !b->change_signalled) {
+		b->change_signalled = true;
+		fd_signal(b->change_fd);
+	}
+}
+
+static void balloon_notify(struct virtio_device *dev, unsigned q)
+{
+	struct balloon *b = balloon_of(dev);
+
+	if (q == BALLOON_VQ_STATS)
+		balloon_stats_kick(b);
+	else
+		balloon_pages_kick(b, q);
+}
+
+static void balloon_driver_ok(struct virtio_device *dev)
+{
+	balloon_of(dev)->target_ns = clock_now_ns();
+	/*
+	 * Linux queues its stats buffer, and kicks, before it sets DRIVER_OK; that kick was
+	 * dropped and doesn't come again.
+	 */
+	for (unsigned q = 0; q < BALLOON_NVQ && virtio_live(dev); q++) {
+		if (dev->vq[q].ready)
+			balloon_notify(dev, q);
+	}
+}
+
+static void balloon_reset(struct virtio_device *dev)
+{
+	struct balloon *b = balloon_of(dev);
+
+	if (balloon_pages(b))
+		b->progress_ns = clock_now_ns();
+	reclaim_reset(b->reclaim);
+	balloon_set_actual(b, 0);
+	balloon_stats_reset(b);
+	b->seen = 0;
+	b->emptied = false;
+}
+
+static const struct virtio_device_ops balloon_ops = {
+	.device_id = VIRTIO_ID_BALLOON,
+	.name = "balloon",
+	.config_len = balloon_config_len,
+	.config_read = balloon_config_read,
+	.config_write = balloon_config_write,
+	.driver_ok = balloon_driver_ok,
+	.notify = balloon_notify,
+	.reset = balloon_reset,
+};
+
+struct balloon *balloon_create(const struct balloon_config *cfg, const struct gmem *mem,
+			       struct reclaim *r, const struct irq_line *irq, int change_fd)
+{
+	struct balloon *b = calloc(1, sizeof(*b));
+	uint64_t offered = 0;
+
+	if (!b)
+		return NULL;
+	assert(cfg->initial >> GMEM_PAGE_SHIFT <= UINT32_MAX);
+	b->reclaim = r;
+	b->change_fd = change_fd;
+	b->num_pages = (uint32_t)(cfg->initial >> GMEM_PAGE_SHIFT);
+	b->asked = b->num_pages;
+	b->stats_interval = cfg->stats_interval;
+	if (cfg->must_tell_host)
+		offered |= VIRTIO_FEATURE(BALLOON_F_BIT_MUST_TELL_HOST);
+	if (cfg->stats)
+		offered |= VIRTIO_FEATURE(BALLOON_F_BIT_STATS_VQ);
+	if (cfg->deflate_on_oom)
+		offered |= VIRTIO_FEATURE(BALLOON_F_BIT_DEFLATE_ON_OOM);
+	for (unsigned q = 0; q < BALLOON_NVQ; q++)
+		b->vq[q].num_max = BALLOON_QUEUE_SIZE;
+	virtio_init(&b->dev, &balloon_ops, offered, b->vq, BALLOON_NVQ, mem, irq);
+	return b;
+}
+
+void balloon_destroy(struct balloon *b)
+{
+	if (!b)
+		return;
+	virtio_fini(&b->dev);
+	free(b);
+}
+
+struct virtio_device *balloon_virtio(struct balloon *b)
+{
+	return &b->dev;
+}
+
+int balloon_set_target(struct balloon *b, uint64_t bytes)
+{
+	uint64_t pages = bytes >> GMEM_PAGE_SHIFT;
+	int rc = 0;
+
+	if (bytes % GMEM_PAGE_SIZE || pages >= b->dev.mem->npages || pages > UINT32_MAX)
+		return -ERANGE;
+	virtio_lock(&b->dev);
+	if (b->dev.status & VIRTIO_S_NEEDS_RESET) {
+		rc = -EIO;
+	} else if (!virtio_live(&b->dev)) {
+		rc = -ENOTCONN;
+	} else {
+		b->num_pages = (uint32_t)pages;
+		b->asked = true;
+		b->emptied = false;
+		b->target_ns = clock_now_ns();
+		/* Also when it's the same number: a guest that gave up tries again. */
+		virtio_notify_config(&b->dev);
+	}
+	virtio_unlock(&b->dev);
+	return rc;
+}
+
+const char *balloon_state_name(enum balloon_state s)
+{
+	static const char *const name[] = {
+		[BALLOON_IDLE] = "idle",	   [BALLOON_INFLATING] = "inflating",
+		[BALLOON_DEFLATING] = "deflating", [BALLOON_STALLED] = "stalled",
+		[BALLOON_REACHED] = "reached",
+	};
+
+	assert((unsigned)s < sizeof(name) / sizeof(name[0]));
+	return name[s];
+}
+
+static enum balloon_state state_of(const struct balloon *b, uint64_t now)
+{
+	uint64_t last = b->target_ns > b->progress_ns ? b->target_ns : b->progress_ns;
+
+	if (!(b->dev.status & VIRTIO_S_DRIVER_OK))
+		return BALLOON_IDLE;
+	if (b->actual == b->num_pages)
+		return b->asked || balloon_pages(b) ? BALLOON_REACHED : BALLOON_IDLE;
+	if (!virtio_live(&b->dev) || now - last >= BALLOON_STALL_MS * NSEC_PER_MSEC)
+		return BALLOON_STALLED;
+	return b->actual < b->num_pages ? BALLOON_INFLATING : BALLOON_DEFLATING;
+}
+
+void balloon_query(struct balloon *b, struct balloon_status *out)
+{
+	const struct virtio_device *dev = &b->dev;
+	uint64_t ram = dev->mem->npages;
+	uint64_t now;
+
+	virtio_lock(&b->dev);
+	now = clock_now_ns();
+	*out = (struct balloon_status){
+		.state = state_of(b, now),
+		.driver = dev->status & VIRTIO_S_DRIVER_OK,
+		.needs_reset = dev->status & VIRTIO_S_NEEDS_RESET,
+		.features = dev->acked,
+		.target = (uint64_t)b->num_pages << GMEM_PAGE_SHIFT,
+		.actual = (b->actual < ram ? b->actual : ram) << GMEM_PAGE_SHIFT,
+		.ballooned = balloon_pages(b) << GMEM_PAGE_SHIFT,
+		.progress_age_ms = -1,
+		.oom_deflates = b->oom_deflates,
+		.inflate_msgs = b->inflate_msgs,
+		.deflate_msgs = b->deflate_msgs,
+		.notifies = dev->notifies,
+		.interrupts = dev->interrupts,
+		.violations = dev->violations,
+	};
+	if (b->progress_ns)
+		out->progress_age_ms = (int64_t)((now - b->progress_ns) / NSEC_PER_MSEC);
+	reclaim_stats(b->reclaim, &out->reclaim);
+	virtio_unlock(&b->dev);
+}
+
+void balloon_change_taken(struct balloon *b)
+{
+	virtio_lock(&b->dev);
+	b->change_signalled = false;
+	virtio_unlock(&b->dev);
+}

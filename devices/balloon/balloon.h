@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The memory balloon: virtio device id 5 (virtio 1.2, section 5.5).
+ *
+ * Inflate and deflate are handled in the exit of the vCPU that kicked: validate, mark pages in
+ * the reclaim engine, return the buffer. Everything else is called from the event loop.
+ *
+ * Unless a function says otherwise it takes the device's lock itself and may be called from
+ * any thread.
+ */
+#ifndef AEROSTAT_DEVICES_BALLOON_BALLOON_H
+#define AEROSTAT_DEVICES_BALLOON_BALLOON_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "devices/balloon/stats.h"
+#include "devices/virtio/virtio.h"
+#include "vmm/config/vm_config.h"
+#include "vmm/reclaim/reclaim.h"
+
+/* Feature bits, section 5.5.3. */
+#define BALLOON_F_BIT_MUST_TELL_HOST 0
+#define BALLOON_F_BIT_STATS_VQ	     1
+#define BALLOON_F_BIT_DEFLATE_ON_OOM 2
+
+/* Queue numbers, section 5.5.2. */
+enum { BALLOON_VQ_INFLATE, BALLOON_VQ_DEFLATE, BALLOON_VQ_STATS, BALLOON_NVQ };
+
+/*
+ * An inflate or deflate message is a chain of readable buffers that together hold 1 to
+ * BALLOON_MAX_PFNS le32 page numbers (Linux sends at most 256). Anything else (writable
+ * buffers, a cut number, more) is a violation. Page numbers that are not RAM are not: they are
+ * counted, logged and ignored.
+ */
+#define BALLOON_MAX_PFNS 65536u
+
+/*
+ * What the balloon is doing:
+ *   idle       no driver, or a balloon that was never asked for anything and is empty
+ *   inflating  target above actual, and progress within the last BALLOON_STALL_MS
+ *   deflating  target below actual, likewise
+ *   stalled    target not reached and no progress for BALLOON_STALL_MS: when inflating the
+ *              guest has no more to give. Also when the device needs a reset.
+ *   reached    actual equals target
+ */
+enum balloon_state {
+	BALLOON_IDLE,
+	BALLOON_INFLATING,
+	BALLOON_DEFLATING,
+	BALLOON_STALLED,
+	BALLOON_REACHED,
+};
+#define BALLOON_STALL_MS 2000
+
+const char *balloon_state_name(enum balloon_state s); /* "idle", ... */
+
+struct balloon_status {
+	enum balloon_state state;
+	bool driver;		 /* a driver has set DRIVER_OK */
+	bool needs_reset;	 /* latched by a guest violation */
+	uint64_t features;	 /* negotiated */
+	uint64_t target;	 /* bytes the guest is asked to give (num_pages) */
+	uint64_t actual;	 /* bytes it says it gave; never trusted, clamped to RAM size */
+	uint64_t ballooned;	 /* bytes the tracker knows to be given */
+	int64_t progress_age_ms; /* since actual or ballooned last changed; -1: never */
+	uint64_t oom_deflates;	 /* times the target was lowered because the guest leaked */
+	uint64_t inflate_msgs, deflate_msgs;
+	uint64_t notifies, interrupts, violations;
+	struct reclaim_stats reclaim;
+};
+
+struct balloon;
+
+/*
+ * irq, mem and r must outlive the balloon. change_fd: an eventfd that is signalled when
+ * `actual` changed, at most once until balloon_change_taken() is called; -1: none.
+ * NULL when out of memory.
+ */
+struct balloon *balloon_create(const struct balloon_config *cfg, const struct gmem *mem,
+			       struct reclaim *r, const struct irq_line *irq, int change_fd);
+void balloon_destroy(struct balloon *b); /* NULL is fine */
+
+/* The virtio device inside, for the transport. */
+struct virtio_device *balloon_virtio(struct balloon *b);
+
+/*
+ * Ask the guest to give `bytes` in all (absolute, a multiple of 4 KiB, below RAM size).
+ * 0; -ENOTCONN when no driver is there; -EIO when the device needs a reset; -ERANGE.
+ *
+ * The target survives a device reset and a reboot, as in other monitors: the next driver
+ * inflates to it. With DEFLATE_ON_OOM a guest that takes pages back unasked lowers the target
+ * to what is left (oom_deflates counts); a driver that empties the balloon to leave does not.
+ */
+int balloon_set_target(struct balloon *b, uint64_t bytes);
+
+void balloon_query(struct balloon *b, struct balloon_status *out);
+
+/* The change that change_fd announced was seen; a later one signals again. */
+void balloon_change_taken(struct balloon *b);
+
+/*
+ * Statistics. balloon_stats_request() returns the held buffer to the driver, which answers
+ * with fresh numbers soon after: 0; -ENOTCONN (no driver), -EIO (the device needs a reset),
+ * -EOPNOTSUPP (not negotiated), -EINPROGRESS (a request is already out, or the driver hasn't
+ * queued its buffer yet: wait for it).
+ */
+int balloon_stats_request(struct balloon *b);
+/*
+ * Copy what came last, with its age; -ENODATA when this driver gave nothing yet. seq grows with
+ * every answer, so a waiter knows a fresh one; it goes on over a reset.
+ */
+int balloon_stats_get(struct balloon *b, struct balloon_stats *out, uint64_t *age_ms,
+		      uint64_t *seq);
+/* Seconds between polls; 0: off. The owner's timer calls balloon_stats_request(). */
+uint32_t balloon_stats_interval(struct balloon *b);
+void balloon_set_stats_interval(struct balloon *b, uint32_t seconds);
+
+#endif
