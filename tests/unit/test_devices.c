@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <string.h>
+
+#include "tests/unit/kvm_guest.h"
+#include "tests/unit/tiny_kernel.h"
+#include "tests/unit/unit.h"
+#include "vmm/machine/private.h"
+
+static const uint8_t idle[] = {0xeb, 0xfe};
+
+static uint32_t mmio_read(struct machine *m, uint64_t gpa)
+{
+	uint32_t v;
+
+	bus_read(&m->mmio, gpa, 4, &v);
+	return v;
+}
+
+START_TEST(the_balloon_sits_in_the_slot_the_tables_announce)
+{
+	struct tiny_machine t;
+	uint64_t gpa;
+
+	tiny_create(&t, 1, true, idle, sizeof(idle));
+	ck_assert_uint_eq(t.m->virtio_slots, 1);
+	gpa = arch_virtio_slot(0).gpa;
+	ck_assert_uint_eq(mmio_read(t.m, gpa), 0x74726976);
+	ck_assert_uint_eq(mmio_read(t.m, gpa + 8), 5);
+	ck_assert_uint_eq(mmio_read(t.m, arch_virtio_slot(1).gpa), 0xffffffff);
+	ck_assert_uint_eq(t.m->stats_bell.gpa, gpa + VIRTIO_MMIO_NOTIFY);
+	ck_assert_uint_eq(t.m->stats_bell.queue, BALLOON_VQ_STATS);
+	tiny_destroy(&t);
+}
+END_TEST
+
+START_TEST(without_a_balloon_no_slot_answers)
+{
+	struct tiny_machine t;
+
+	tiny_create(&t, 1, false, idle, sizeof(idle));
+	ck_assert_uint_eq(t.m->virtio_slots, 0);
+	ck_assert_uint_eq(mmio_read(t.m, arch_virtio_slot(0).gpa), 0xffffffff);
+	ck_assert_int_lt(t.m->stats_bell.fd, 0);
+	tiny_destroy(&t);
+}
+END_TEST
+
+START_TEST(every_platform_device_answers)
+{
+	struct tiny_machine t;
+	const struct arch_dev *dev;
+	unsigned n;
+
+	tiny_create(&t, 1, false, idle, sizeof(idle));
+	dev = arch_devices(&n);
+	ck_assert_uint_ge(n, 1);
+	for (unsigned i = 0; i < n; i++) {
+		const struct bus *bus = dev[i].pio ? &t.m->pio : &t.m->mmio;
+		bool found = false;
+
+		for (unsigned w = 0; w < bus->nwindows; w++)
+			found |= bus->window[w].base == dev[i].base &&
+				 bus->window[w].len == dev[i].len;
+		ck_assert_msg(found, "device %u has no window", i);
+	}
+	tiny_destroy(&t);
+}
+END_TEST
+
+START_TEST(a_reset_gives_the_driver_a_fresh_device)
+{
+	struct tiny_machine t;
+	uint32_t ack = VIRTIO_S_ACKNOWLEDGE;
+	uint64_t status;
+
+	tiny_create(&t, 1, true, idle, sizeof(idle));
+	status = arch_virtio_slot(0).gpa + 0x70;
+	bus_write(&t.m->mmio, status, 4, &ack);
+	ck_assert_uint_eq(mmio_read(t.m, status), VIRTIO_S_ACKNOWLEDGE);
+	machine_devices_reset(t.m);
+	ck_assert_uint_eq(mmio_read(t.m, status), 0);
+	tiny_destroy(&t);
+}
+END_TEST
+
+UNIT_MAIN_KVM("devices", the_balloon_sits_in_the_slot_the_tables_announce,
+	      without_a_balloon_no_slot_answers, every_platform_device_answers,
+	      a_reset_gives_the_driver_a_fresh_device)

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The machine's parts, shared by the files of this folder only. */
+#ifndef AEROSTAT_MACHINE_PRIVATE_H
+#define AEROSTAT_MACHINE_PRIVATE_H
+
+#include <stdatomic.h>
+
+#include "devices/legacy/i8042.h"
+#include "devices/legacy/pm.h"
+#include "devices/legacy/serial.h"
+#include "devices/virtio/mmio.h"
+#include "vmm/arch/arch.h"
+#include "vmm/io/bus.h"
+#include "vmm/io/console.h"
+#include "vmm/io/irq.h"
+#include "vmm/io/tty.h"
+#include "vmm/kvm/kvm.h"
+#include "vmm/kvm/vcpu.h"
+#include "vmm/machine/machine.h"
+#include "vmm/mem/gmem.h"
+#include "vmm/reclaim/reclaim.h"
+
+#define MACHINE_IRQS_MAX (4 + ARCH_VIRTIO_SLOTS)
+
+/* What the guest asked for, from a vCPU thread. */
+enum { WISH_RESET = 1, WISH_POWEROFF = 2 };
+
+/* A queue whose kicks KVM takes without an exit. */
+struct machine_doorbell {
+	int fd;
+	uint64_t gpa;
+	uint32_t queue;
+};
+
+struct machine {
+	const struct vm_config *cfg;
+	struct loop *loop;
+	enum machine_state state;
+	enum machine_exit exit_status;
+	char report[4096];
+	machine_event_fn listener;
+	void *listener_opaque;
+
+	/* Lives as long as the machine. */
+	int kernel_fd, initrd_fd;
+	struct kvm_host host;
+	struct gmem mem;
+	struct bus pio, mmio;
+	struct irq_line irqs[MACHINE_IRQS_MAX];
+	unsigned nirqs;
+	struct tty tty;
+	struct console *console;
+	struct serial *serial;
+	struct i8042 i8042;
+	struct pm pm;
+	struct reclaim *reclaim;
+	struct balloon *balloon;
+	struct virtio_mmio balloon_mmio;
+	struct machine_doorbell stats_bell;
+	uint32_t virtio_slots; /* bit n: slot n is taken */
+	int wake_fd;	       /* eventfd: a vCPU stopped, or the guest has a wish */
+	_Atomic unsigned wishes;
+	int change_fd; /* eventfd: the balloon's actual changed */
+	struct loop_timer *change_timer;
+	struct loop_timer *stats_timer;
+
+	/* One incarnation: rebuilt when the guest reboots. */
+	struct kvm_vm vm;
+	struct vcpu_set vcpus;
+
+	uint64_t start_ns, resets, past_exits, last_change_ns;
+};
+
+/* devices.c: everything on the buses. 0 or a negative errno with *err. */
+int machine_devices_create(struct machine *m, struct err *err);
+void machine_devices_destroy(struct machine *m);
+void machine_devices_reset(struct machine *m);
+
+/* vm.c: the KVM side of one incarnation, and loading the guest into it. */
+int machine_vm_create(struct machine *m, struct err *err);
+void machine_vm_destroy(struct machine *m);
+int machine_vm_boot(struct machine *m, struct err *err);
+
+/* lifecycle.c */
+void machine_wish(struct machine *m, unsigned wish); /* any thread */
+void machine_on_wake(void *opaque, uint32_t events);
+void machine_emit(struct machine *m, enum machine_event ev);
+void machine_end(struct machine *m, enum machine_exit status, enum machine_event ev);
+
+#endif
