@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/unit/unit.h"
+
+#include <string.h>
+
+#include "tests/unit/fake_ctl.h"
+#include "vmm/base/size.h"
+
+static struct fake_run r;
+
+static void one_vm(void)
+{
+	fake_vms[0] = (struct fake_vm){.name = "one",
+				       .balloon = true,
+				       .driver = true,
+				       .ram = 256 * MIB,
+				       .step = 16 * MIB};
+}
+
+static void usage(const char *names)
+{
+	ck_assert_int_eq(r.status, 2);
+	ck_assert_str_eq(r.out, "");
+	ck_assert_msg(fake_lines(r.err, 1) && strstr(r.err, names), "%s", r.err);
+}
+
+START_TEST(usage_errors_name_the_option)
+{
+	one_vm();
+	FAKE_RUN(&r, &cmd_balloon, "-i", "5");
+	usage("--name");
+	FAKE_RUN(&r, &cmd_balloon, "-n", "one", "--all", "-i", "5");
+	usage("--all");
+	FAKE_RUN(&r, &cmd_balloon, "-n", "../one", "-i", "5");
+	usage("--name");
+	FAKE_RUN(&r, &cmd_balloon, "-n", "one", "-i", "5", "-d", "5");
+	usage("--inflate and --deflate");
+	FAKE_RUN(&r, &cmd_balloon, "-n", "one", "-i", "5", "--target", "5");
+	usage("--inflate and --target");
+	FAKE_RUN(&r, &cmd_balloon, "-n", "one", "-i", "-5");
+	usage("-i/--inflate");
+	FAKE_RUN(&r, &cmd_balloon, "-n", "one", "-w");
+	usage("--wait");
+	FAKE_RUN(&r, &cmd_balloon, "-n", "one", "-i", "5", "-w", "--timeout", "0");
+	usage("--timeout");
+	ck_assert_uint_eq(fake_vms[0].target, 0);
+}
+END_TEST
+
+START_TEST(actions_are_relative_or_absolute_in_mib)
+{
+	one_vm();
+	FAKE_RUN(&r, &cmd_balloon, "-n", "one", "-i", "100");
+	ck_assert_int_eq(r.status, 0);
+	ck_assert_uint_eq(fake_vms[0].target, 100 * MIB);
+	ck_assert_str_eq(r.out, "one: asked to hold 100.0 MiB\n");
+	FAKE_RUN(&r, &cmd_balloon, "-n", "one", "-d", "40M");
+	ck_assert_uint_eq(fake_vms[0].target, 60 * MIB);
+	FAKE_RUN(&r, &cmd_balloon, "-n", "one", "--target", "8K");
+	ck_assert_uint_eq(fake_vms[0].target, 8 * KIB);
+	ck_assert_str_eq(r.err, "");
+}
+END_TEST
+
+START_TEST(wait_ends_when_reached)
+{
+	one_vm();
+	FAKE_RUN(&r, &cmd_balloon, "-n", "one", "-i", "64", "--wait");
+	ck_assert_int_eq(r.status, 0);
+	ck_assert_uint_eq(fake_vms[0].actual, 64 * MIB);
+	ck_assert_msg(strstr(r.out, "one: balloon holds 64.0 MiB, 64.0 MiB more in ") == r.out,
+		      "%s", r.out);
+	ck_assert(fake_lines(r.out, 1));
+	/* No terminal: no progress line. */
+	ck_assert_str_eq(r.err, "");
+	FAKE_RUN(&r, &cmd_balloon, "-n", "one", "--target", "32", "--wait");
+	ck_assert_int_eq(r.status, 0);
+	ck_assert_ptr_nonnull(strstr(r.out, "holds 32.0 MiB, 32.0 MiB less in "));
+	FAKE_RUN(&r, &cmd_balloon, "-n", "one", "--target", "32", "--wait");
+	ck_assert_str_eq(r.out, "one: balloon holds 32.0 MiB\n");
+}
+END_TEST
+
+static void wait_fails(const char *says)
+{
+	FAKE_RUN(&r, &cmd_balloon, "-n", "one", "-i", "128", "--wait", "--timeout", "1");
+	ck_assert_int_eq(r.status, 1);
+	ck_assert_str_eq(r.out, "");
+	ck_assert_msg(fake_lines(r.err, 1) && strstr(r.err, says), "%s", r.err);
+}
+
+START_TEST(wait_tells_how_far_it_came)
+{
+	one_vm();
+	fake_vms[0].stall_at = 48 * MIB;
+	wait_fails("stalled: holds 48.0 MiB of 128.0 MiB; the guest has no more to give");
+	one_vm();
+	fake_vms[0].step = 4096;
+	wait_fails("not there after 1 s: inflating, holds ");
+	one_vm();
+	fake_vms[0].other_target = 12 * MIB;
+	wait_fails("the target became 12.0 MiB instead of 128.0 MiB");
+	one_vm();
+	fake_vms[0].needs_reset = true;
+	wait_fails("broke the protocol");
+}
+END_TEST
+
+START_TEST(what_cannot_work_fails_at_once)
+{
+	one_vm();
+	fake_vms[0].driver = false;
+	wait_fails("one: the guest has no balloon driver");
+	one_vm();
+	fake_vms[0].balloon = false;
+	wait_fails("one: the VM has no balloon; start it with --balloon");
+	FAKE_RUN(&r, &cmd_balloon, "-n", "two", "-i", "1");
+	ck_assert_int_eq(r.status, 1);
+	ck_assert_str_eq(r.err, "aerostat: balloon: no VM named 'two'\n");
+}
+END_TEST
+
+START_TEST(one_bad_vm_does_not_keep_others_from_it)
+{
+	one_vm();
+	fake_vms[1] = fake_vms[0];
+	fake_vms[1].name = "three";
+	fake_vms[2] = fake_vms[0];
+	fake_vms[2].name = "two";
+	fake_vms[0].driver = false;
+	FAKE_RUN(&r, &cmd_balloon, "--all", "-i", "32", "--wait");
+	ck_assert_int_eq(r.status, 1);
+	ck_assert(fake_lines(r.err, 1));
+	ck_assert(fake_lines(r.out, 2));
+	ck_assert_uint_eq(fake_vms[1].actual, 32 * MIB);
+	ck_assert_uint_eq(fake_vms[2].actual, 32 * MIB);
+}
+END_TEST
+
+START_TEST(without_an_action_it_shows)
+{
+	one_vm();
+	fake_vms[0].target = 16 * MIB;
+	FAKE_RUN(&r, &cmd_balloon, "-n", "one");
+	ck_assert_int_eq(r.status, 0);
+	ck_assert_str_eq(r.out, "one: reached, holds 16.0 MiB of 16.0 MiB asked for\n");
+	fake_vms[0].driver = false;
+	FAKE_RUN(&r, &cmd_balloon, "-n", "one");
+	ck_assert_str_eq(r.out, "one: no driver, 16.0 MiB asked for\n");
+}
+END_TEST
+
+UNIT_MAIN("cmd_balloon", usage_errors_name_the_option, actions_are_relative_or_absolute_in_mib,
+	  wait_ends_when_reached, wait_tells_how_far_it_came, what_cannot_work_fails_at_once,
+	  one_bad_vm_does_not_keep_others_from_it, without_an_action_it_shows)

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/unit/unit.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "vmm/cli/vm_report.h"
+
+static const char *balloon(const char *json)
+{
+	static char buf[REPORT_BALLOON];
+	json_t *j = json_loads(json, JSON_DECODE_ANY, NULL);
+
+	report_balloon(j, buf);
+	json_decref(j);
+	return buf;
+}
+
+START_TEST(a_balloon_in_one_line)
+{
+	ck_assert_str_eq(balloon("null"), "none");
+	ck_assert_str_eq(balloon("{\"driver\": true, \"state\": \"inflating\", "
+				 "\"ballooned_bytes\": 1048576, \"target_bytes\": 4194304}"),
+			 "inflating, holds 1.0 MiB of 4.0 MiB asked for");
+	ck_assert_str_eq(balloon("{\"driver\": false, \"target_bytes\": 4194304}"),
+			 "no driver, 4.0 MiB asked for");
+	ck_assert_str_eq(
+		balloon("{\"driver\": true, \"needs_reset\": true, "
+			"\"ballooned_bytes\": 4096}"),
+		"broken by the guest's driver, holds 4.0 KiB until it resets the device");
+}
+END_TEST
+
+START_TEST(members_may_be_missing_or_odd)
+{
+	json_t *j = json_loads("{\"n\": -5, \"t\": 7, \"u\": \"x\"}", 0, NULL);
+	char *text;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	ck_assert_uint_eq(report_number(j, "n"), 0);
+	ck_assert_uint_eq(report_number(j, "u"), 0);
+	ck_assert_uint_eq(report_number(j, "none"), 0);
+	ck_assert_uint_eq(report_number(NULL, "none"), 0);
+	ck_assert_uint_eq(report_number(j, "t"), 7);
+	ck_assert_str_eq(report_text(j, "t"), "");
+	ck_assert_str_eq(report_text(j, "u"), "x");
+	ck_assert_str_eq(report_text(NULL, "u"), "");
+	report_vm(j, f);
+	report_statistics(j, true, f);
+	report_statistics(NULL, true, f);
+	fclose(f);
+	ck_assert_ptr_nonnull(strstr(text, "balloon         none\n"));
+	free(text);
+	json_decref(j);
+}
+END_TEST
+
+UNIT_MAIN("vm_report", a_balloon_in_one_line, members_may_be_missing_or_odd)

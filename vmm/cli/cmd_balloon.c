@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "vmm/base/clock.h"
+#include "vmm/base/size.h"
+#include "vmm/cli/balloon_wait.h"
+#include "vmm/cli/vm_report.h"
+#include "vmm/cli/vms.h"
+
+struct balloon_args {
+	struct cli_select select;
+	uint64_t inflate, deflate, target;
+	bool wait;
+	uint32_t timeout; /* seconds */
+};
+
+#define AT(member) offsetof(struct balloon_args, member)
+
+static const struct opt rows[] = {
+	CLI_SELECT_ROWS(struct balloon_args),
+	{.letter = 'i',
+	 .name = "inflate",
+	 .type = OPT_SIZE,
+	 .offset = AT(inflate),
+	 .arg = "SIZE",
+	 .unit = MIB,
+	 .max = 4096 * TIB,
+	 .help = "take SIZE more from the guest (a bare number is MiB)"},
+	{.letter = 'd',
+	 .name = "deflate",
+	 .type = OPT_SIZE,
+	 .offset = AT(deflate),
+	 .arg = "SIZE",
+	 .unit = MIB,
+	 .max = 4096 * TIB,
+	 .help = "give SIZE back to the guest, at most all it gave"},
+	{.letter = 't',
+	 .name = "target",
+	 .type = OPT_SIZE,
+	 .offset = AT(target),
+	 .arg = "SIZE",
+	 .unit = MIB,
+	 .max = 4096 * TIB,
+	 .help = "have the balloon hold SIZE in all: what the guest\ndoes without, not what is "
+		 "left to it"},
+	{.letter = 'w',
+	 .name = "wait",
+	 .type = OPT_FLAG,
+	 .offset = AT(wait),
+	 .help = "until the guest has done it"},
+	{.name = "timeout",
+	 .type = OPT_UINT,
+	 .offset = AT(timeout),
+	 .arg = "SECONDS",
+	 .min = 1,
+	 .max = 1000000,
+	 .help = "the longest --wait (default 60)"},
+};
+static const struct opt_table table = OPT_TABLE(rows);
+
+enum action { SHOW, INFLATE, DEFLATE, TARGET };
+
+/* The one action asked for; CLI_GO, or CLI_USAGE and it was said. */
+static int check(const struct balloon_args *a, const struct options_found *found,
+		 enum action *action)
+{
+	static const char *const names[] = {
+		[INFLATE] = "inflate", [DEFLATE] = "deflate", [TARGET] = "target"};
+
+	*action = SHOW;
+	for (int i = INFLATE; i <= TARGET; i++) {
+		if (!options_given(&table, found, names[i]))
+			continue;
+		if (*action != SHOW) {
+			cli_error(&cmd_balloon, "--%s and --%s exclude each other; give one",
+				  names[*action], names[i]);
+			return CLI_USAGE;
+		}
+		*action = (enum action)i;
+	}
+	if (*action == SHOW && a->wait) {
+		cli_error(
+			&cmd_balloon,
+			"-w/--wait waits for an action; give --inflate, --deflate or --target");
+		return CLI_USAGE;
+	}
+	return cli_select_check(&cmd_balloon, &a->select);
+}
+
+/* The VM's balloon object, borrowed from *stat, which the caller drops; NULL: said. */
+static const json_t *query(struct cli_vms *v, struct cli_vm *vm, json_t **stat)
+{
+	const json_t *b;
+
+	if (vms_execute(v, vm, "x-aerostat-stat", NULL, stat))
+		return NULL;
+	b = json_object_get(*stat, "balloon");
+	if (json_is_object(b))
+		return b;
+	vms_error(v, vm, "the VM has no balloon; start it with --balloon");
+	json_decref(*stat);
+	return NULL;
+}
+
+static void show(struct cli_vms *v)
+{
+	for (size_t i = 0; i < v->n; i++) {
+		char text[REPORT_BALLOON];
+		json_t *stat;
+		const json_t *b = query(v, &v->vm[i], &stat);
+
+		if (!b)
+			continue;
+		printf("%s: %s\n", v->vm[i].name, report_balloon(b, text));
+		json_decref(stat);
+	}
+}
+
+static json_t *action_args(const struct balloon_args *a, enum action action)
+{
+	switch (action) {
+	case INFLATE:
+		return json_pack("{s:I}", "relative", (json_int_t)a->inflate);
+	case DEFLATE:
+		return json_pack("{s:I}", "relative", -(json_int_t)a->deflate);
+	default:
+		return json_pack("{s:I}", "target", (json_int_t)a->target);
+	}
+}
+
+/* Set one VM's target and note in *w what to wait for. */
+static void set(struct cli_vms *v, struct cli_vm *vm, json_t *command_args,
+		struct balloon_wait *w)
+{
+	json_t *stat, *answer;
+	const json_t *b = query(v, vm, &stat);
+
+	if (!b) {
+		json_decref(command_args);
+		return;
+	}
+	w->before = report_number(b, "ballooned_bytes");
+	w->start_ns = clock_now_ns();
+	json_decref(stat);
+	if (vms_execute(v, vm, "x-aerostat-balloon", command_args, &answer))
+		return;
+	w->target = report_number(answer, "target_bytes");
+	json_decref(answer);
+}
+
+static void act(struct cli_vms *v, const struct balloon_args *a, enum action action)
+{
+	struct balloon_wait *w = calloc(v->n + 1, sizeof(*w));
+
+	if (!w) {
+		cli_error(v->command, "out of memory");
+		v->failed = true;
+		return;
+	}
+	/* All guests work at the same time; then one after the other is waited for. */
+	for (size_t i = 0; i < v->n; i++)
+		set(v, &v->vm[i], action_args(a, action), &w[i]);
+	for (size_t i = 0; i < v->n; i++) {
+		w[i].deadline_ns = w[i].start_ns + a->timeout * NSEC_PER_SEC;
+		if (v->vm[i].failed)
+			continue;
+		if (a->wait)
+			balloon_wait(v, &v->vm[i], &w[i]);
+		else
+			printf("%s: asked to hold %s\n", v->vm[i].name, cli_size(w[i].target));
+	}
+	free(w);
+}
+
+static int balloon_main(int argc, char **argv)
+{
+	struct balloon_args args = {.timeout = 60};
+	struct options_found found;
+	struct cli_vms v;
+	enum action action;
+	int status = cli_parse(&cmd_balloon, argc, argv, &args, &found);
+
+	if (status == CLI_GO)
+		status = check(&args, &found, &action);
+	if (status != CLI_GO)
+		return status;
+	vms_open(&v, &cmd_balloon, &args.select);
+	if (action == SHOW)
+		show(&v);
+	else
+		act(&v, &args, action);
+	status = vms_status(&v);
+	vms_close(&v);
+	return status;
+}
+
+const struct command cmd_balloon = {
+	.name = "balloon",
+	.summary = "take memory from a guest, give it back, or show its balloon",
+	.notes = "Sizes may have a suffix K, M, G or T. Without an action the balloon is "
+		 "shown.\n"
+		 "With --wait the exit status is 1 when the guest does not get there: it "
+		 "stalled,\n"
+		 "or the time was up; how far it came is printed.",
+	.table = &table,
+	.main = balloon_main,
+};

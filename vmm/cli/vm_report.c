@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vmm/cli/vm_report.h"
+
+#include <stdarg.h>
+
+#include "vmm/cli/cli.h"
+
+uint64_t report_number(const json_t *j, const char *key)
+{
+	json_int_t v = json_integer_value(json_object_get(j, key));
+
+	return v > 0 ? (uint64_t)v : 0;
+}
+
+const char *report_text(const json_t *j, const char *key)
+{
+	const char *text = json_string_value(json_object_get(j, key));
+
+	return text ? text : "";
+}
+
+static bool is_true(const json_t *j, const char *key)
+{
+	return json_is_true(json_object_get(j, key));
+}
+
+const char *report_balloon(const json_t *balloon, char buf[REPORT_BALLOON])
+{
+	const char *target = cli_size(report_number(balloon, "target_bytes"));
+
+	if (!json_is_object(balloon))
+		snprintf(buf, REPORT_BALLOON, "none");
+	else if (is_true(balloon, "needs_reset"))
+		snprintf(buf, REPORT_BALLOON,
+			 "broken by the guest's driver, holds %s until it resets the device",
+			 cli_size(report_number(balloon, "ballooned_bytes")));
+	else if (!is_true(balloon, "driver"))
+		snprintf(buf, REPORT_BALLOON, "no driver, %s asked for", target);
+	else
+		snprintf(buf, REPORT_BALLOON, "%s, holds %s of %s asked for",
+			 report_text(balloon, "state"),
+			 cli_size(report_number(balloon, "ballooned_bytes")), target);
+	return buf;
+}
+
+static void line(FILE *out, const char *label, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static void line(FILE *out, const char *label, const char *fmt, ...)
+{
+	va_list ap;
+
+	fprintf(out, "%-16s", label);
+	va_start(ap, fmt);
+	vfprintf(out, fmt, ap);
+	va_end(ap);
+	fputc('\n', out);
+}
+
+static void size_line(FILE *out, const char *label, const json_t *j, const char *key)
+{
+	line(out, label, "%s", cli_size(report_number(j, key)));
+}
+
+#define COUNT(j, key) ((unsigned long long)report_number(j, key))
+
+static void report_reclaim(const json_t *r, FILE *out)
+{
+	line(out, "  returned", "%s in all, by %llu discards, %llu failed",
+	     cli_size(report_number(r, "discard_bytes_total")), COUNT(r, "discard_calls"),
+	     COUNT(r, "discard_errors"));
+	line(out, "  right now", "%s returned, %s about to be",
+	     cli_size(report_number(r, "discarded_bytes")),
+	     cli_size(report_number(r, "pending_bytes")));
+	line(out, "  odd pages",
+	     "%llu inflated twice, %llu deflated but never inflated, %llu outside memory",
+	     COUNT(r, "double_inflates"), COUNT(r, "stray_deflates"), COUNT(r, "bad_pfns"));
+}
+
+static void report_balloon_lines(const json_t *b, FILE *out)
+{
+	char text[REPORT_BALLOON];
+	const json_t *age = json_object_get(b, "progress_age_ms");
+
+	line(out, "balloon", "%s", report_balloon(b, text));
+	if (!json_is_object(b))
+		return;
+	size_line(out, "  guest says", b, "actual_bytes");
+	if (json_is_integer(age))
+		line(out, "  last progress", "%.1f s ago",
+		     (double)json_integer_value(age) / 1e3);
+	line(out, "  messages", "%llu inflate, %llu deflate, %llu interrupts",
+	     COUNT(b, "inflate_messages"), COUNT(b, "deflate_messages"),
+	     COUNT(b, "interrupts"));
+	line(out, "  trouble", "%llu deflated for lack of memory, %llu violations",
+	     COUNT(b, "oom_deflates"), COUNT(b, "violations"));
+	report_reclaim(json_object_get(b, "reclaim"), out);
+}
+
+void report_vm(const json_t *vm, FILE *out)
+{
+	line(out, "name", "%s", report_text(vm, "name"));
+	line(out, "state", "%s", report_text(vm, "status"));
+	line(out, "pid", "%llu", COUNT(vm, "pid"));
+	line(out, "vCPUs", "%llu", COUNT(vm, "cpus"));
+	line(out, "uptime", "%.1f s", (double)report_number(vm, "uptime_ms") / 1e3);
+	size_line(out, "memory", vm, "ram_bytes");
+	line(out, "  resident", "%s, and %s of the monitor itself",
+	     cli_size(report_number(vm, "resident_bytes")),
+	     cli_size(report_number(vm, "overhead_bytes")));
+	line(out, "exits", "%llu", COUNT(vm, "exits"));
+	line(out, "resets", "%llu", COUNT(vm, "resets"));
+	line(out, "console", "%s written, %s dropped",
+	     cli_size(report_number(vm, "console_out_bytes")),
+	     cli_size(report_number(vm, "console_dropped_bytes")));
+	report_balloon_lines(json_object_get(vm, "balloon"), out);
+}
+
+/* In the guest's order, which is that of the tags. */
+static void report_group(json_t *group, bool bytes, FILE *out)
+{
+	for (void *i = json_object_iter(group); i; i = json_object_iter_next(group, i)) {
+		json_int_t value = json_integer_value(json_object_iter_value(i));
+
+		fprintf(out, "  %-20s", json_object_iter_key(i));
+		if (bytes)
+			fprintf(out, "%s\n", cli_size((uint64_t)value));
+		else
+			fprintf(out, "%lld\n", (long long)value);
+	}
+}
+
+void report_statistics(const json_t *s, bool stale, FILE *out)
+{
+	if (!json_is_object(s)) {
+		line(out, "guest memory", "no statistics yet");
+		return;
+	}
+	line(out, "guest memory", "%.1f s old%s", (double)report_number(s, "age_ms") / 1e3,
+	     stale ? "; the guest did not answer in time" : "");
+	report_group(json_object_get(s, "bytes"), true, out);
+	report_group(json_object_get(s, "counts"), false, out);
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vmm/config/vm_config.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PAGE (4 * KIB)
+
+void vm_config_init(struct vm_config *c)
+{
+	*c = (struct vm_config){
+		.mem = VM_MEM_DEFAULT,
+		.cpus = 1,
+		.balloon = {.must_tell_host = true, .stats = true},
+		.console = CONSOLE_STDIO,
+		.loglevel = LOG_WARN,
+	};
+}
+
+bool vm_name_valid(const char *name)
+{
+	size_t len = strlen(name);
+
+	if (!len || len > VM_NAME_MAX || name[0] == '.' || name[0] == '-')
+		return false;
+	for (size_t i = 0; i < len; i++) {
+		/* Not isalnum(): a file name must not depend on the locale. */
+		if (!isascii((unsigned char)name[i]) ||
+		    (!isalnum((unsigned char)name[i]) && !strchr("._-", name[i])))
+			return false;
+	}
+	return true;
+}
+
+static int check_name(struct vm_config *c, struct err *err)
+{
+	if (!c->name[0])
+		snprintf(c->name, sizeof(c->name), "vm-%d", (int)getpid());
+	if (!vm_name_valid(c->name))
+		return err_set(
+			err, -EINVAL,
+			"--name: '%s' is not accepted; give 1 to %d letters, digits, '.', "
+			"'_' or '-', not starting with '.' or '-'",
+			c->name, VM_NAME_MAX);
+	return 0;
+}
+
+static int check_balloon(const struct vm_config *c, struct err *err)
+{
+	const struct balloon_config *b = &c->balloon;
+	char size[SIZE_TEXT];
+
+	if (!b->enabled)
+		return 0;
+	if (b->initial % PAGE)
+		return err_set(err, -EINVAL, "--balloon: initial: %s; give a multiple of 4K",
+			       size_format(b->initial, size));
+	if (b->initial >= c->mem)
+		return err_set(err, -EINVAL,
+			       "--balloon: initial: give less than the VM's memory, %s",
+			       size_format(c->mem, size));
+	if (b->stats_interval && !b->stats)
+		return err_set(err, -EINVAL,
+			       "--balloon: stats-interval needs statistics; give stats=on");
+	return 0;
+}
+
+int vm_config_check(struct vm_config *c, struct err *err)
+{
+	char size[SIZE_TEXT];
+	int rc;
+
+	if (!c->kernel || !c->kernel[0])
+		return err_set(err, -EINVAL, "-k/--kernel is missing; give a kernel image");
+	if (c->initrd && !c->initrd[0])
+		return err_set(err, -EINVAL,
+			       "-i/--initrd is empty; give a file or leave it out");
+	if (c->pidfile && !c->pidfile[0])
+		return err_set(err, -EINVAL, "--pidfile is empty; give a file or leave it out");
+	if (c->mem < VM_MEM_MIN || c->mem % PAGE)
+		return err_set(err, -EINVAL,
+			       "-m/--mem: %s; give at least %lluM, in steps of 4K",
+			       size_format(c->mem, size), VM_MEM_MIN / MIB);
+	if (c->cpus < 1 || c->cpus > VM_CPUS_MAX)
+		return err_set(err, -EINVAL, "-c/--cpus: %u; give 1 to %d", c->cpus,
+			       VM_CPUS_MAX);
+	if (c->params && strlen(c->params) > VM_CMDLINE_MAX)
+		return err_set(
+			err, -EINVAL,
+			"-p/--params: the kernel command line has %zu bytes; at most %d fit",
+			strlen(c->params), VM_CMDLINE_MAX);
+	rc = check_name(c, err);
+	return rc ? rc : check_balloon(c, err);
+}
