@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# make            the monitor: build/aerostat
+# make demo       a stock Debian guest boots, its balloon takes memory and gives it back
+# make check      all tests
+# make help       the other targets
+
+ARCH    ?= $(shell uname -m)
+B       ?= build
+PREFIX  ?= /usr/local
+CC      ?= cc
+PKGS    := jansson
+VERSION := 0.1.0
+
+WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wundef -Werror
+CPPFLAGS += -I. -D_GNU_SOURCE -DAEROSTAT_VERSION='"$(VERSION)"'
+CFLAGS   ?= -O2 -g
+CFLAGS   += -std=gnu11 $(WARN) -fno-strict-aliasing -fstack-protector-strong -pthread
+LDLIBS   += $(shell pkg-config --libs $(PKGS) 2>/dev/null || echo -ljansson) -pthread
+# Quiet unless V=1.
+ifeq ($(V),)
+Q   := @
+say  = @printf '  %-4s %s\n' $(1) $(2)
+endif
+SAN      := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+
+LIB_SRCS := $(sort $(filter-out vmm/cli/main.c,$(wildcard vmm/*/*.c)) \
+                   $(wildcard vmm/arch/$(ARCH)/*.c) $(wildcard devices/*/*.c))
+HDRS     := $(wildcard vmm/*/*.h vmm/arch/*/*.h devices/*/*.h)
+UNIT     := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
+UNIT_AUX := $(filter-out $(wildcard tests/unit/test_*.c),$(wildcard tests/unit/*.c))
+FUZZ     := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+
+.PHONY: all demo check unit fuzz smoke bench lint lint-run setup kernels guest-kernel install \
+        uninstall clean help
+.DELETE_ON_ERROR:
+
+all: $(B)/aerostat
+
+# ---- the monitor ----
+
+OBJS := $(LIB_SRCS:%.c=$(B)/obj/%.o) $(B)/obj/vmm/cli/main.o
+
+$(B)/aerostat: $(OBJS)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ $(LDLIBS)
+
+$(B)/obj/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+
+# ---- unit tests: everything again, under ASan and UBSan ----
+
+SAN_OBJS := $(LIB_SRCS:%.c=$(B)/san/%.o)
+
+$(B)/san/libaerostat.a: $(SAN_OBJS)
+	@rm -f $@
+	$(Q)$(AR) qcs $@ $^
+
+$(B)/san/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(SAN) -MMD -MP -c $< -o $@
+
+# q, not r: two folders may have a file of the same name. Helpers of the tests come by archive too:
+# a test links those it uses.
+$(B)/san/libtest.a: $(UNIT_AUX:%.c=$(B)/san/%.o)
+	@rm -f $@
+	$(Q)$(AR) qcs $@ $^
+
+$(B)/unit/%: $(B)/san/tests/unit/%.o $(B)/san/libtest.a $(B)/san/libaerostat.a
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(SAN) $^ -o $@ $(LDLIBS) $$(pkg-config --libs check)
+
+unit: $(UNIT:%=$(B)/unit/%)
+	tests/run $(UNIT:%=$(B)/unit/%)
+
+# ---- fuzzers: clang's libFuzzer; FUZZ_SECONDS each ----
+
+FUZZ_CC      := clang
+FUZZ_FLAGS   := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+FUZZ_SECONDS ?= 10
+FUZZ_OBJS    := $(LIB_SRCS:%.c=$(B)/fuzz/%.o)
+
+$(B)/fuzz/libaerostat.a: $(FUZZ_OBJS)
+	@rm -f $@
+	$(Q)$(AR) qcs $@ $^
+
+$(B)/fuzz/libtest.a: $(UNIT_AUX:%.c=$(B)/fuzz/%.o)
+	@rm -f $@
+	$(Q)$(AR) qcs $@ $^
+
+$(B)/fuzz/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(FUZZ_CC) $(CPPFLAGS) $(CFLAGS) $(FUZZ_FLAGS) -MMD -MP -c $< -o $@
+
+$(B)/fuzz/bin/%: $(B)/fuzz/tests/fuzz/%.o $(B)/fuzz/libtest.a $(B)/fuzz/libaerostat.a
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(FUZZ_CC) $(CFLAGS) -fsanitize=fuzzer,address,undefined $^ -o $@ $(LDLIBS)
+
+fuzz: $(FUZZ:%=$(B)/fuzz/bin/%)
+	FUZZ_SECONDS=$(FUZZ_SECONDS) tests/run $(FUZZ:%=tests/fuzz/run:$(B)/fuzz/bin/%)
+
+# ---- guests: kernels and what runs inside ----
+
+setup:
+	@tools/setup build test
+
+kernels: setup
+	@tools/kernels
+
+guest-kernel:
+	@tools/setup kernel
+	@tools/guest-kernel
+
+# ---- tests with a guest ----
+
+smoke: kernels guest-kernel all
+	tests/run tests/smoke/boot tests/smoke/balloon tests/smoke/lifecycle
+
+demo: kernels all
+	@tests/smoke/demo
+
+bench: kernels all
+	@tests/bench/run
+
+# ---- everything ----
+
+check:
+	@tools/setup build test
+	@$(MAKE) --no-print-directory all
+	@tests/check $(CHECK)
+
+lint:
+	@tools/setup lint
+	@$(MAKE) --no-print-directory lint-run
+
+lint-run:
+	tests/run tools/layers tests/lint
+
+# ---- installation ----
+
+install: all
+	install -D -m 755 $(B)/aerostat $(DESTDIR)$(PREFIX)/bin/aerostat
+	install -D -m 644 tools/aerostat.1 $(DESTDIR)$(PREFIX)/share/man/man1/aerostat.1
+	install -D -m 644 tools/completion.bash \
+	        $(DESTDIR)$(PREFIX)/share/bash-completion/completions/aerostat
+
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/aerostat $(DESTDIR)$(PREFIX)/share/man/man1/aerostat.1 \
+	      $(DESTDIR)$(PREFIX)/share/bash-completion/completions/aerostat
+
+clean:
+	rm -rf $(B)
+
+help:
+	@sed -n 's/^# make/make/p' Makefile
+	@echo 'make unit       unit tests under ASan and UBSan'
+	@echo 'make fuzz       every fuzzer for FUZZ_SECONDS (10)'
+	@echo 'make smoke      stock and small kernels in the emulated KVM host'
+	@echo 'make bench      figures beside other monitors, JSON under build/bench'
+	@echo 'make lint       layers, formatting, static analysis, shell scripts'
+	@echo 'make guest-kernel   build the small kernel of kernel-config/'
+	@echo 'make install    to DESTDIR and PREFIX ($(PREFIX))'
+
+.SECONDARY:
+-include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=sh
+# One stock guest of 1 GiB and its balloon: down, up, under load, through a driver reload, a reboot
+# and an out-of-memory, with every page the guest keeps verified.
+. ./lib.sh
+
+stat_field() { # KEY: a number of `stat --json`
+	"$AEROSTAT" stat -n v --json | sed -n "s/^ *\"$1\": \(-\{0,1\}[0-9]*\),\{0,1\}$/\1/p" | head -n 1
+}
+mib_of() { echo $(($(stat_field "$1") / 1048576)); }
+balloon() { "$AEROSTAT" balloon -n v "$@"; }
+fill_and_verify() { # WHEN LEAST_MIB
+	filled=$(guest fill)
+	check_ge "$1: the guest fills what it has, MiB" "$(field filled_mib "$filled")" "$2"
+	check "$1: and every word is right" guest verify
+	check "$1: and frees it" guest free
+}
+
+vm_start v -k "$IMAGES/$KERNEL.vmlinuz" -i "$IMAGES/$KERNEL.initrd" -m 1G -c "$CPUS" --balloon=deflate-on-oom=on \
+	-p "console=ttyS0 quiet"
+vm_ready 120 || { not_ok ready "no guest"; finish; }
+
+# The main thing.
+check "touch 800 MiB" guest touch 800
+check "verify them" guest verify
+check "free them" guest free
+before=$(rss_mib "$(vm_pid)")
+check_ge "resident MiB after the touch" "$before" 800
+check "inflate 512 MiB" balloon --inflate 512 --wait
+after=$(rss_mib "$(vm_pid)")
+check_ge "resident memory has fallen by MiB" $((before - after)) 500
+check_eq "the tracker holds MiB" "$(mib_of ballooned_bytes)" 512
+check_eq "the guest says MiB" "$(mib_of actual_bytes)" 512
+check_le "the monitor's own KiB" $(($(stat_field overhead_bytes) / 1024)) 4096
+fill_and_verify "balloon full" 200
+check "touch 100 MiB and keep them" guest touch 100
+check "deflate 512 MiB" balloon --deflate 512 --wait
+check_eq "the tracker holds MiB" "$(mib_of ballooned_bytes)" 0
+check "what was held is right after the deflate" guest verify
+check "free it" guest free
+fill_and_verify "balloon empty" 700
+check_eq "nothing odd: stray deflates" "$(stat_field stray_deflates)" 0
+check_eq "nothing odd: double inflates" "$(stat_field double_inflates)" 0
+check_eq "nothing odd: failed discards" "$(stat_field discard_errors)" 0
+
+# Statistics: every tag of the kernel, none unknown.
+statistics=$("$AEROSTAT" stat -n v -m --json)
+case $KERNEL in 6.1) tags=10 ;; *) tags=16 ;; esac
+check_eq "statistics tags" "$(echo "$statistics" | sed -n '/"statistics"/,$p' | grep "^ *\"[a-z-]*\": [0-9]*,\{0,1\}$" | grep -vc \"seq\")" "$tags"
+check_eq "unknown tags" "$(stat_field unknown_tags)" 0
+
+# Inflating and deflating beside a guest that allocates, writes and verifies.
+check "start a load" guest busy on
+for round in 1 2 3; do
+	check "round $round: inflate under load" balloon --target 300 --wait --timeout 120
+	check "round $round: deflate under load" balloon --target 0 --wait --timeout 120
+done
+check "the load saw no wrong byte" guest busy off
+
+# Pause in the middle of an inflate.
+check "ask for 400 MiB" balloon --target 400
+check "pause" "$AEROSTAT" pause -n v
+here=$(stat_field ballooned_bytes)
+sleep 1
+check_eq "nothing moves while paused" "$(stat_field ballooned_bytes)" "$here"
+check "resume" "$AEROSTAT" resume -n v
+check "the inflate goes on" balloon --target 400 --wait
+
+# The driver goes and comes back with the balloon full.
+if [ "$KERNEL" != small ]; then # which has it built in
+	check "unload the driver" guest rmmod virtio_balloon
+	check_eq "no driver, nothing is ballooned" "$(mib_of ballooned_bytes)" 0
+	check_fails "a command without a driver fails" balloon --inflate 1
+	check_eq "and says so" "$(balloon --inflate 1 2>&1 | grep -c 'no balloon driver')" 1
+	check "load it again" guest insmod virtio_balloon
+	check "it takes what was asked for before" balloon --target 400 --wait
+	fill_and_verify "driver reloaded" 300
+fi
+
+# Reboot with the balloon full: the new kernel owns everything, then gives again.
+check "reboot" guest reboot
+vm_ready 120 2 || not_ok "ready again" "$(tail -n 1 "$(vm_log)")"
+check_eq "resets" "$(stat_field resets)" 1
+check "the new driver takes 400 MiB" balloon --target 400 --wait
+fill_and_verify "after the reboot" 300
+
+# Out of memory: the driver gives back, the target follows, and nobody fights.
+check "the guest runs out of memory" guest oom 700
+check_ge "deflated for lack of memory, times" "$(stat_field oom_deflates)" 1
+sleep 1
+low=$(stat_field target_bytes)
+check_le "the target followed, MiB" $((low / 1048576)) 399
+sleep 1
+check_eq "and stays" "$(stat_field target_bytes)" "$low"
+fill_and_verify "after the out-of-memory" 300
+
+check_eq "no violation of the protocol" "$(stat_field violations)" 0
+check "stop" "$AEROSTAT" stop -n v --timeout 60
+check_eq "exit status" "$(vm_exit 30)" 0
+finish
