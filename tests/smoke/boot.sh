@@ -12,7 +12,7 @@ boot() { # NAME KERNEL INITRD CPUS MIB
 		return
 	fi
 	total=$(field MemTotal "$(guest meminfo)")
-	check_ge "$1: MemTotal in KiB, kernel's own share taken off" "$total" $(($5 * 1024 / 100 * 96 - 49152))
+	check_ge "$1: MemTotal in KiB, kernel's own share taken off" "$total" $(($5 * 1024 * 96 / 100 - 49152))
 	check_le "$1: MemTotal in KiB, not more than was given" "$total" $(($5 * 1024))
 	check_eq "$1: vCPUs online" "$(field online "$(guest cpus)")" "$4"
 	check "$1: power off" guest poweroff

@@ -118,7 +118,7 @@ wait_until() {
 field() { echo "$2" | sed -n "s/.*\<$1=\([^ ]*\).*/\1/p"; }
 
 # Resident memory of a process in MiB.
-rss_mib() { awk '/^VmRSS:/ { print int($2 / 1024) }' "/proc/$1/status"; }
+rss_mib() { awk '/^VmRSS:/ { print int($2 / 1024); n++ } END { if (!n) print -1 }' "/proc/$1/status"; }
 
 # --- checks ----------------------------------------------------------------------------------------------------------
 

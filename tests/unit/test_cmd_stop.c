@@ -49,6 +49,17 @@ START_TEST(a_guest_that_does_not_listen_runs_on)
 }
 END_TEST
 
+/* A press that comes before the guest's button driver is lost. */
+START_TEST(the_button_is_pressed_again_after_a_while)
+{
+	one_vm();
+	fake_vms[0].closes = false;
+	FAKE_RUN(&r, &cmd_stop, "-n", "one", "--timeout", "6");
+	ck_assert_int_eq(r.status, 1);
+	ck_assert_uint_eq(fake_vms[0].powerdowns, 2);
+}
+END_TEST
+
 START_TEST(a_paused_guest_is_not_waited_for)
 {
 	one_vm();
@@ -75,5 +86,5 @@ START_TEST(all_are_asked_before_any_is_waited_for)
 END_TEST
 
 UNIT_MAIN("cmd_stop", the_power_button_is_pressed_and_the_end_awaited, force_quits,
-	  a_guest_that_does_not_listen_runs_on, a_paused_guest_is_not_waited_for,
-	  all_are_asked_before_any_is_waited_for)
+	  a_guest_that_does_not_listen_runs_on, the_button_is_pressed_again_after_a_while,
+	  a_paused_guest_is_not_waited_for, all_are_asked_before_any_is_waited_for)

@@ -12,6 +12,9 @@
 #include "vmm/cli/vm_report.h"
 #include "vmm/cli/vms.h"
 
+/* A press that came before the guest's button driver was up is lost. */
+#define PRESS_AGAIN_NS (5 * NSEC_PER_SEC)
+
 struct stop_args {
 	struct cli_select select;
 	bool force;
@@ -92,6 +95,7 @@ static void await(struct cli_vms *v, struct cli_vm *vm, uint64_t start_ns,
 		  const struct stop_args *a)
 {
 	uint64_t deadline_ns = start_ns + a->timeout * NSEC_PER_SEC;
+	uint64_t press_ns = start_ns;
 	int pidfd = (int)syscall(SYS_pidfd_open, ctl_peer_pid(vm->ctl), 0);
 	int rc;
 
@@ -100,6 +104,11 @@ static void await(struct cli_vms *v, struct cli_vm *vm, uint64_t start_ns,
 
 		cli_progress("%s: waiting for the guest to power off (%.0f s)", vm->name,
 			     (double)(clock_now_ns() - start_ns) / 1e9);
+		if (!a->force && clock_now_ns() - press_ns >= PRESS_AGAIN_NS) {
+			press_ns = clock_now_ns();
+			ctl_execute(vm->ctl, "system_powerdown", NULL, CLI_TIMEOUT_MS, NULL,
+				    NULL);
+		}
 		rc = ctl_wait_closed(vm->ctl, step < 500 ? step : 500);
 	} while (rc == -ETIMEDOUT && left_ms(deadline_ns));
 	cli_progress(NULL);
