@@ -81,9 +81,9 @@ START_TEST(wait_ends_when_reached)
 }
 END_TEST
 
-static void wait_fails(const char *says)
+static void wait_fails(const char *timeout, const char *says)
 {
-	FAKE_RUN(&r, &cmd_balloon, "-n", "one", "-i", "128", "--wait", "--timeout", "1");
+	FAKE_RUN(&r, &cmd_balloon, "-n", "one", "-i", "128", "--wait", "--timeout", timeout);
 	ck_assert_int_eq(r.status, 1);
 	ck_assert_str_eq(r.out, "");
 	ck_assert_msg(fake_lines(r.err, 1) && strstr(r.err, says), "%s", r.err);
@@ -93,16 +93,19 @@ START_TEST(wait_tells_how_far_it_came)
 {
 	one_vm();
 	fake_vms[0].stall_at = 48 * MIB;
-	wait_fails("stalled: holds 48.0 MiB of 128.0 MiB; the guest has no more to give");
+	wait_fails("1", "not there after 1 s: stalled, holds 48.0 MiB of 128.0 MiB");
+	one_vm();
+	fake_vms[0].stall_at = 48 * MIB;
+	wait_fails("30", "stalled: holds 48.0 MiB of 128.0 MiB; the guest has no more to give");
 	one_vm();
 	fake_vms[0].step = 4096;
-	wait_fails("not there after 1 s: inflating, holds ");
+	wait_fails("1", "not there after 1 s: inflating, holds ");
 	one_vm();
 	fake_vms[0].other_target = 12 * MIB;
-	wait_fails("the target became 12.0 MiB instead of 128.0 MiB");
+	wait_fails("1", "the target became 12.0 MiB instead of 128.0 MiB");
 	one_vm();
 	fake_vms[0].needs_reset = true;
-	wait_fails("broke the protocol");
+	wait_fails("1", "broke the protocol");
 }
 END_TEST
 
@@ -110,10 +113,10 @@ START_TEST(what_cannot_work_fails_at_once)
 {
 	one_vm();
 	fake_vms[0].driver = false;
-	wait_fails("one: the guest has no balloon driver");
+	wait_fails("1", "one: the guest has no balloon driver");
 	one_vm();
 	fake_vms[0].balloon = false;
-	wait_fails("one: the VM has no balloon; start it with --balloon");
+	wait_fails("1", "one: the VM has no balloon; start it with --balloon");
 	FAKE_RUN(&r, &cmd_balloon, "-n", "two", "-i", "1");
 	ck_assert_int_eq(r.status, 1);
 	ck_assert_str_eq(r.err, "aerostat: balloon: no VM named 'two'\n");

@@ -11,6 +11,12 @@
 
 #define POLL_NS (20 * NSEC_PER_MSEC)
 
+/*
+ * `stalled` says that nothing moved for a moment; a guest that is busy swapping or that shares
+ * its CPU is stalled now and then, and goes on. Only one that stays so has no more to give.
+ */
+#define GIVE_UP_NS (10 * NSEC_PER_SEC)
+
 static void sleep_ns(uint64_t ns)
 {
 	struct timespec t = {.tv_sec = (time_t)(ns / NSEC_PER_SEC),
@@ -24,9 +30,21 @@ static double seconds_since(uint64_t start_ns)
 	return (double)(clock_now_ns() - start_ns) / 1e9;
 }
 
+/* Has the balloon been stalled for long? *since_ns: when it was first seen so, 0: it isn't. */
+static bool gives_up(const char *state, uint64_t *since_ns)
+{
+	if (strcmp(state, "stalled")) {
+		*since_ns = 0;
+		return false;
+	}
+	if (!*since_ns)
+		*since_ns = clock_now_ns();
+	return clock_now_ns() - *since_ns >= GIVE_UP_NS;
+}
+
 /* True when the wait is over, one way or the other. */
 static bool judge(struct cli_vms *v, struct cli_vm *vm, const struct balloon_wait *w,
-		  const json_t *b)
+		  const json_t *b, uint64_t *stalled_ns)
 {
 	const char *state = report_text(b, "state");
 	const char *held = cli_size(report_number(b, "ballooned_bytes"));
@@ -46,7 +64,7 @@ static bool judge(struct cli_vms *v, struct cli_vm *vm, const struct balloon_wai
 		vms_error(v, vm, "the target became %s instead of %s (%s); holds %s",
 			  cli_size(report_number(b, "target_bytes")), target,
 			  "the guest ran short of memory, or another command came", held);
-	} else if (!strcmp(state, "stalled")) {
+	} else if (gives_up(state, stalled_ns)) {
 		vms_error(v, vm, "stalled: holds %s of %s; %s", held, target,
 			  inflating ? "the guest has no more to give"
 				    : "the guest does not take its memory back");
@@ -80,6 +98,8 @@ static void out_of_time(struct cli_vms *v, struct cli_vm *vm, const struct ballo
 
 void balloon_wait(struct cli_vms *v, struct cli_vm *vm, const struct balloon_wait *w)
 {
+	uint64_t stalled_ns = 0;
+
 	for (;;) {
 		uint64_t asked_ns = clock_now_ns();
 		uint64_t pause_ns;
@@ -88,7 +108,7 @@ void balloon_wait(struct cli_vms *v, struct cli_vm *vm, const struct balloon_wai
 
 		if (vms_execute(v, vm, "x-aerostat-stat", NULL, &stat))
 			return;
-		over = judge(v, vm, w, json_object_get(stat, "balloon"));
+		over = judge(v, vm, w, json_object_get(stat, "balloon"), &stalled_ns);
 		if (!over && asked_ns >= w->deadline_ns)
 			out_of_time(v, vm, w, json_object_get(stat, "balloon"));
 		json_decref(stat);

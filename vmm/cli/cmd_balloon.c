@@ -200,9 +200,9 @@ const struct command cmd_balloon = {
 	.summary = "take memory from a guest, give it back, or show its balloon",
 	.notes = "Sizes may have a suffix K, M, G or T. Without an action the balloon is "
 		 "shown.\n"
-		 "With --wait the exit status is 1 when the guest does not get there: it "
-		 "stalled,\n"
-		 "or the time was up; how far it came is printed.",
+		 "With --wait the exit status is 1 when the guest does not get there: nothing "
+		 "moved\n"
+		 "for 10 seconds, or the time was up; how far it came is printed.",
 	.table = &table,
 	.main = balloon_main,
 };
