@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 
+#include "tests/unit/gmem_kinds.h"
 #include "tests/unit/unit.h"
 #include "vmm/base/size.h"
 
@@ -108,34 +110,142 @@ START_TEST(test_index)
 }
 END_TEST
 
-START_TEST(test_resident_and_discard)
+START_TEST(test_discard_all)
 {
-	setup();
-	ck_assert_uint_eq(gmem_resident(&m), 0);
-	for (unsigned i = 0; i < m.nregions; i++)
-		memset(m.region[i].hva, 0x5a, m.region[i].len);
-	ck_assert_uint_eq(gmem_resident(&m), 12 * MIB);
-	ck_assert_int_eq(gmem_discard_all(&m), 0);
-	ck_assert_uint_eq(gmem_resident(&m), 0);
-	for (unsigned i = 0; i < m.nregions; i++) {
-		ck_assert_uint_eq(m.region[i].hva[0], 0);
-		ck_assert_uint_eq(m.region[i].hva[m.region[i].len - 1], 0);
+	for (size_t k = 0; k < GMEM_KINDS; k++) {
+		struct err e;
+
+		if (!gmem_kind_possible(k, 12 * MIB))
+			continue;
+		ck_assert_msg(!gmem_create_with(&m, spans, 2, &gmem_kinds[k].config, &e), "%s",
+			      e.msg);
+		for (unsigned i = 0; i < m.nregions; i++)
+			memset(m.region[i].hva, 0x5a, m.region[i].len);
+		ck_assert_uint_eq(gmem_resident(&m), 12 * MIB);
+		ck_assert_int_eq(gmem_discard_all(&m), 0);
+		ck_assert_uint_eq(gmem_resident(&m), 0);
+		for (unsigned i = 0; i < m.nregions; i++) {
+			ck_assert_uint_eq(m.region[i].hva[0], 0);
+			ck_assert_uint_eq(m.region[i].hva[m.region[i].len - 1], 0);
+		}
+		gmem_destroy(&m);
 	}
+}
+END_TEST
+
+START_TEST(test_discard_all_without_the_advice)
+{
+	static const struct gmem_config locked = {.lock = true};
+
+	ck_assert_int_eq(gmem_create_with(&m, spans, 2, &locked, NULL), 0);
+	/* A kernel before 5.18. */
+	m.discards = false;
+	m.region[0].dontneed = m.region[1].dontneed = MADV_DONTNEED;
+	memset(m.region[1].hva, 1, m.region[1].len);
+	ck_assert_int_eq(gmem_discard_all(&m), 0);
+	ck_assert_uint_eq(m.region[1].hva[0], 0);
 	gmem_destroy(&m);
 }
 END_TEST
 
-START_TEST(test_resident_counts_beyond_one_step)
+START_TEST(test_prealloc)
 {
-	/* More than one mincore() call's worth, and an end that isn't a multiple of it. */
-	struct gmem_span s = {0, 40 * MIB + GMEM_PAGE_SIZE};
+	for (size_t k = 0; k < GMEM_KINDS; k++) {
+		struct gmem_config c = gmem_kinds[k].config;
+
+		if (!gmem_kind_possible(k, 12 * MIB))
+			continue;
+		c.prealloc = true;
+		ck_assert_int_eq(gmem_create_with(&m, spans, 2, &c, NULL), 0);
+		ck_assert_uint_eq(gmem_resident(&m), 12 * MIB);
+		/* A reboot begins with all memory, too. */
+		m.region[0].hva[5] = 1;
+		ck_assert_int_eq(gmem_discard_all(&m), 0);
+		ck_assert_uint_eq(gmem_resident(&m), 12 * MIB);
+		ck_assert_uint_eq(m.region[0].hva[5], 0);
+		gmem_destroy(&m);
+	}
+}
+END_TEST
+
+START_TEST(test_query)
+{
+	static const struct gmem_config memfd = {
+		.backing = GMEM_MEMFD, .thp = GMEM_THP_OFF, .prealloc = true, .lock = true};
+	struct gmem_info info;
+
+	setup();
+	gmem_query(&m, &info);
+	ck_assert_str_eq(info.backing, "anon");
+	ck_assert_str_eq(info.thp, "default");
+	ck_assert_uint_eq(info.host_page, 4096);
+	ck_assert(!info.prealloc && !info.lock && m.discards);
+	ck_assert_uint_eq(info.nwarnings, 0);
+	m.discards = false;
+	gmem_query(&m, &info);
+	ck_assert_uint_eq(info.nwarnings, 1);
+	ck_assert_ptr_nonnull(strstr(info.warning[0], "locked memory"));
+	gmem_destroy(&m);
+
+	ck_assert_int_eq(gmem_create_with(&m, spans, 2, &memfd, NULL), 0);
+	gmem_query(&m, &info);
+	ck_assert_str_eq(info.backing, "memfd");
+	ck_assert_str_eq(info.thp, "off");
+	ck_assert(info.prealloc && info.lock && m.discards);
+	ck_assert_uint_eq(info.nwarnings, 1);
+	gmem_destroy(&m);
+
+	/* All at once, and there is room for it. */
+	m = (struct gmem){.config = {.backing = GMEM_HUGETLB, .prealloc = true},
+			  .region = {{.page_shift = 30}}};
+	gmem_query(&m, &info);
+	ck_assert_str_eq(info.backing, "hugetlb");
+	ck_assert_str_eq(info.thp, "none");
+	ck_assert_uint_eq(info.host_page, GIB);
+	ck_assert_uint_eq(info.nwarnings, 3);
+}
+END_TEST
+
+static void refused(const struct gmem_span *s, const struct gmem_config *c, int rc,
+		    const char *says)
+{
 	struct err e;
 
-	ck_assert_int_eq(gmem_create(&m, &s, 1, &e), 0);
-	memset(m.region[0].hva + 10 * MIB, 1, s.len - 10 * MIB);
-	ck_assert_uint_ge(gmem_resident(&m), 30 * MIB + GMEM_PAGE_SIZE);
-	ck_assert_uint_le(gmem_resident(&m), 32 * MIB + GMEM_PAGE_SIZE);
-	gmem_destroy(&m);
+	ck_assert_int_eq(gmem_create_with(&m, s, 1, c, &e), rc);
+	ck_assert_msg(strstr(e.msg, says) != NULL, "%s", e.msg);
+	ck_assert_uint_eq(m.nregions, 0);
+	ck_assert_uint_eq(m.npages, 0);
+}
+
+START_TEST(test_huge_pages_that_cannot_be_had)
+{
+	static const struct gmem_config two = {.backing = GMEM_HUGETLB, .hugepage = 2 * MIB};
+	static const struct gmem_config odd = {.backing = GMEM_HUGETLB, .hugepage = 8 * MIB};
+	static const struct gmem_span whole = {0, 1ull << 46};
+	static const struct gmem_span part = {0, 3 * MIB};
+	static const struct gmem_span eight = {0, 8 * MIB};
+
+	refused(&part, &two, -EINVAL, "give a multiple of 2.0 MiB for backing=hugetlb");
+	refused(&eight, &odd, -EOPNOTSUPP, "this host has no huge pages of 8.0 MiB");
+	if (backing_hugepages_free(2 * MIB) < 0)
+		return;
+	refused(&whole, &two, -ENOMEM, "needs 33554432 huge pages of 2.0 MiB, and ");
+}
+END_TEST
+
+START_TEST(test_transparent_huge_pages_need_the_host)
+{
+	static const struct gmem_config file = {.backing = GMEM_MEMFD, .thp = GMEM_THP_ON};
+	static const struct gmem_span s = {0, 4 * MIB};
+	const char *path;
+
+	if (backing_thp_allowed(GMEM_MEMFD, &path)) {
+		printf("skip - this host gives huge pages to shared memory\n");
+		return;
+	}
+	refused(&s, &file, -EOPNOTSUPP,
+		"thp=on: this host gives no transparent huge pages to shared memory; see "
+		"/sys/kernel/mm/transparent_hugepage/");
 }
 END_TEST
 
@@ -151,5 +261,7 @@ START_TEST(test_too_much)
 }
 END_TEST
 
-UNIT_MAIN("gmem", test_layout, test_ptr, test_ptr_refuses, test_index,
-	  test_resident_and_discard, test_resident_counts_beyond_one_step, test_too_much)
+UNIT_MAIN("gmem", test_layout, test_ptr, test_ptr_refuses, test_index, test_discard_all,
+	  test_discard_all_without_the_advice, test_prealloc, test_query,
+	  test_huge_pages_that_cannot_be_had, test_transparent_huge_pages_need_the_host,
+	  test_too_much)

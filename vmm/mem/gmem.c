@@ -3,45 +3,142 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 
+#include "vmm/base/log.h"
 #include "vmm/base/size.h"
+#include "vmm/mem/backing.h"
+
+static int check_thp(const struct gmem_config *cfg, struct err *err)
+{
+	const char *path;
+
+	if (cfg->thp != GMEM_THP_ON || backing_thp_allowed(cfg->backing, &path))
+		return 0;
+	return err_set(err, -EOPNOTSUPP,
+		       "-m/--mem: thp=on: this host gives no transparent huge pages to %s "
+		       "memory; see %s",
+		       cfg->backing == GMEM_MEMFD ? "shared" : "private", path);
+}
+
+static int too_few_hugepages(uint64_t size, uint64_t bytes, struct err *err)
+{
+	int64_t free = backing_hugepages_free(size);
+	char text[SIZE_TEXT];
+
+	size_format(size, text);
+	if (free < 0)
+		return err_set(err, -EOPNOTSUPP,
+			       "-m/--mem: backing=hugetlb: this host has no huge pages of %s",
+			       text);
+	return err_set(err, -ENOMEM,
+		       "-m/--mem: backing=hugetlb needs %llu huge pages of %s, and %lld are "
+		       "free; add some in /sys/kernel/mm/hugepages/hugepages-%llukB/"
+		       "nr_hugepages",
+		       (unsigned long long)(bytes / size), text, (long long)free,
+		       (unsigned long long)(size / KIB));
+}
+
+static int check_hugepages(const struct gmem_config *cfg, const struct gmem_span *spans,
+			   unsigned nspans, struct err *err)
+{
+	uint64_t bytes = 0;
+	char text[SIZE_TEXT];
+
+	if (cfg->backing != GMEM_HUGETLB)
+		return 0;
+	for (unsigned i = 0; i < nspans; i++) {
+		if (spans[i].gpa % cfg->hugepage || spans[i].len % cfg->hugepage)
+			return err_set(err, -EINVAL,
+				       "-m/--mem: size: give a multiple of %s for "
+				       "backing=hugetlb",
+				       size_format(cfg->hugepage, text));
+		bytes += spans[i].len;
+	}
+	if (backing_hugepages_free(cfg->hugepage) < 0)
+		return too_few_hugepages(cfg->hugepage, bytes, err);
+	return 0;
+}
+
+static int create_region(struct gmem *m, const struct gmem_span *span, struct err *err)
+{
+	struct gmem_region *r = &m->region[m->nregions];
+	int rc;
+
+	assert(span->len && !(span->len % GMEM_PAGE_SIZE));
+	*r = (struct gmem_region){.gpa = span->gpa, .len = span->len, .index = m->npages};
+	rc = backing_map(r, &m->config, err);
+	if (rc)
+		return rc;
+	m->npages += r->len >> GMEM_PAGE_SHIFT;
+	m->nregions++;
+	return m->config.lock ? backing_lock(r, err) : 0;
+}
+
+static int populate(const struct gmem *m, struct err *err)
+{
+	for (unsigned i = 0; i < m->nregions && m->config.prealloc; i++) {
+		const struct gmem_region *r = &m->region[i];
+		int rc = backing_populate(r);
+		char text[SIZE_TEXT];
+
+		if (rc)
+			return err_sys(err, rc, "-m/--mem: prealloc=on: cannot populate %s",
+				       size_format(r->len, text));
+	}
+	return 0;
+}
+
+/* Private memory that is locked needs an advice of its own, which Linux has since 5.18. */
+static bool can_discard(const struct gmem *m)
+{
+	const struct gmem_region *r = &m->region[0];
+
+	return !m->config.lock || r->backing != GMEM_ANON || r->dontneed != MADV_DONTNEED;
+}
+
+int gmem_create_with(struct gmem *m, const struct gmem_span *spans, unsigned nspans,
+		     const struct gmem_config *cfg, struct err *err)
+{
+	uint64_t bytes = 0;
+	int rc;
+
+	assert(nspans && nspans <= GMEM_MAX_REGIONS);
+	memset(m, 0, sizeof(*m));
+	rc = check_thp(cfg, err);
+	if (!rc)
+		rc = check_hugepages(cfg, spans, nspans, err);
+	if (rc)
+		return rc;
+	m->config = *cfg;
+	for (unsigned i = 0; i < nspans && !rc; i++) {
+		rc = create_region(m, &spans[i], err);
+		bytes += spans[i].len;
+	}
+	if (!rc)
+		rc = populate(m, err);
+	if (!rc) {
+		m->discards = can_discard(m);
+		return 0;
+	}
+	gmem_destroy(m);
+	if (cfg->backing == GMEM_HUGETLB && rc == -ENOMEM)
+		return too_few_hugepages(cfg->hugepage, bytes, err);
+	return rc;
+}
 
 int gmem_create(struct gmem *m, const struct gmem_span *spans, unsigned nspans, struct err *err)
 {
-	assert(nspans <= GMEM_MAX_REGIONS);
-	memset(m, 0, sizeof(*m));
-	for (unsigned i = 0; i < nspans; i++) {
-		struct gmem_region *r = &m->region[i];
-		char text[SIZE_TEXT];
-		void *p;
+	static const struct gmem_config plain = {.backing = GMEM_ANON};
 
-		assert(spans[i].len && !(spans[i].len % GMEM_PAGE_SIZE));
-		p = mmap(NULL, spans[i].len, PROT_READ | PROT_WRITE,
-			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-		if (p == MAP_FAILED) {
-			int rc = -errno;
-
-			gmem_destroy(m);
-			return err_sys(err, rc, "cannot map %s of guest memory",
-				       size_format(spans[i].len, text));
-		}
-		/* Guest memory in a core file would be the guest's secrets, and gigabytes. */
-		madvise(p, spans[i].len, MADV_DONTDUMP);
-		*r = (struct gmem_region){
-			.gpa = spans[i].gpa, .len = spans[i].len, .index = m->npages, .hva = p};
-		m->npages += spans[i].len >> GMEM_PAGE_SHIFT;
-		m->nregions++;
-	}
-	return 0;
+	return gmem_create_with(m, spans, nspans, &plain, err);
 }
 
 void gmem_destroy(struct gmem *m)
 {
 	for (unsigned i = 0; i < m->nregions; i++)
-		munmap(m->region[i].hva, m->region[i].len);
+		backing_unmap(&m->region[i]);
 	memset(m, 0, sizeof(*m));
 }
 
@@ -99,41 +196,53 @@ uint64_t gmem_index_span(const struct gmem *m, uint64_t index)
 
 int gmem_discard_all(struct gmem *m)
 {
+	struct err err;
+
 	for (unsigned i = 0; i < m->nregions; i++) {
-		if (madvise(m->region[i].hva, m->region[i].len, MADV_DONTNEED))
-			return -errno;
+		int rc = backing_discard(&m->region[i], !m->discards);
+
+		if (rc)
+			return rc;
+		/* A guest that reboots is better served with a warning than with its end. */
+		if (backing_reserve(&m->region[i]))
+			log_warn("memory: the host's pool has not enough huge pages any more; "
+				 "the guest hangs, or the VM ends, when it needs one that "
+				 "isn't there");
 	}
+	if (populate(m, &err))
+		log_warn("%s", err.msg);
 	return 0;
 }
 
-static bool is_guest_memory(const struct gmem *m, uint64_t start, uint64_t end)
+static void warn(struct gmem_info *out, const char *text)
 {
-	for (unsigned i = 0; i < m->nregions; i++) {
-		uint64_t first = (uintptr_t)m->region[i].hva;
-
-		if (start < first + m->region[i].len && end > first)
-			return true;
-	}
-	return false;
+	assert(out->nwarnings < GMEM_WARNINGS_MAX);
+	out->warning[out->nwarnings++] = text;
 }
 
-uint64_t gmem_resident(const struct gmem *m)
+void gmem_query(const struct gmem *m, struct gmem_info *out)
 {
-	FILE *f = fopen("/proc/self/smaps", "re");
-	uint64_t bytes = 0;
-	bool guest = false;
-	char line[512];
+	static const char *const backing[] = {
+		[GMEM_ANON] = "anon", [GMEM_MEMFD] = "memfd", [GMEM_HUGETLB] = "hugetlb"};
+	static const char *const thp[] = {
+		[GMEM_THP_DEFAULT] = "default", [GMEM_THP_ON] = "on", [GMEM_THP_OFF] = "off"};
+	bool hugetlb = m->config.backing == GMEM_HUGETLB;
 
-	if (!f)
-		return 0;
-	while (fgets(line, sizeof(line), f)) {
-		unsigned long start, end, kib;
-
-		if (sscanf(line, "%lx-%lx ", &start, &end) == 2)
-			guest = is_guest_memory(m, start, end);
-		else if (guest && sscanf(line, "Rss: %lu kB", &kib) == 1)
-			bytes += kib * KIB;
-	}
-	fclose(f);
-	return bytes;
+	*out = (struct gmem_info){
+		.backing = backing[m->config.backing],
+		.thp = hugetlb ? "none" : thp[m->config.thp],
+		.host_page = 1ull << m->region[0].page_shift,
+		.prealloc = m->config.prealloc,
+		.lock = m->config.lock,
+	};
+	if (!m->discards)
+		warn(out, "locked memory: this kernel cannot free parts of it");
+	if (hugetlb)
+		warn(out, "huge pages go back only as a whole, when all of one is given up");
+	if (hugetlb)
+		warn(out, "huge pages that went back are no longer reserved: if the host's "
+			  "pool is empty when the guest uses them again, it hangs until there "
+			  "are some, or the VM ends");
+	if (m->config.prealloc && !hugetlb)
+		warn(out, "memory that went back is not preallocated any more");
 }
