@@ -13,10 +13,7 @@
 
 uint64_t balloon_pages(const struct balloon *b)
 {
-	struct reclaim_stats s;
-
-	reclaim_stats(b->reclaim, &s);
-	return s.pages.pending + s.pages.discarded;
+	return reclaim_ballooned(b->reclaim);
 }
 
 void balloon_set_actual(struct balloon *b, uint32_t pages)
@@ -88,6 +85,7 @@ struct balloon *balloon_create(const struct balloon_config *cfg, const struct gm
 		return NULL;
 	assert(cfg->initial >> GMEM_PAGE_SHIFT <= UINT32_MAX);
 	b->reclaim = r;
+	b->populate = cfg->deflate == DEFLATE_POPULATE;
 	b->change_fd = change_fd;
 	b->num_pages = (uint32_t)(cfg->initial >> GMEM_PAGE_SHIFT);
 	b->asked = b->num_pages;
@@ -194,6 +192,20 @@ void balloon_query(struct balloon *b, struct balloon_status *out)
 		out->progress_age_ms = (int64_t)((now - b->progress_ns) / NSEC_PER_MSEC);
 	reclaim_stats(b->reclaim, &out->reclaim);
 	virtio_unlock(&b->dev);
+}
+
+int balloon_audit(struct balloon *b, struct audit *out)
+{
+	uint64_t at = 0;
+	int rc;
+
+	*out = (struct audit){0};
+	/* Not under the device's lock: no vCPU should wait for all of memory to be looked at.
+	 */
+	do {
+		rc = reclaim_audit(b->reclaim, &at, out);
+	} while (rc > 0);
+	return rc;
 }
 
 void balloon_change_taken(struct balloon *b)

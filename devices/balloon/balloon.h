@@ -3,7 +3,9 @@
  * The memory balloon: virtio device id 5 (virtio 1.2, section 5.5).
  *
  * Inflate and deflate are handled in the exit of the vCPU that kicked: validate, mark pages in
- * the reclaim engine, return the buffer. Everything else is called from the event loop.
+ * the reclaim engine, return the buffer. The engine discards them later, see reclaim.h; that is
+ * allowed because MUST_TELL_HOST was negotiated, without it the discard comes first. A reset
+ * waits for discards in flight. Everything else is called from the event loop.
  *
  * Unless a function says otherwise it takes the device's lock itself and may be called from
  * any thread.
@@ -95,6 +97,12 @@ struct virtio_device *balloon_virtio(struct balloon *b);
 int balloon_set_target(struct balloon *b, uint64_t bytes);
 
 void balloon_query(struct balloon *b, struct balloon_status *out);
+
+/*
+ * Count the pages that went back to the host and are resident in it again. The engine's lock is
+ * let go now and then, so that a big VM's balloon goes on meanwhile. 0 or a negative errno.
+ */
+int balloon_audit(struct balloon *b, struct audit *out);
 
 /* The change that change_fd announced was seen; a later one signals again. */
 void balloon_change_taken(struct balloon *b);

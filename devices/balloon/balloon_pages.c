@@ -17,29 +17,26 @@ static const char *const queue_name[] = {
 	[BALLOON_VQ_DEFLATE] = "deflate",
 };
 
-struct bad_pfns {
-	unsigned n;
-	uint32_t first;
-};
-
-static void move_piece(struct balloon *b, unsigned q, const uint32_t *le_pfn, size_t n,
-		       struct bad_pfns *bad)
+/* The page numbers are turned to the host's byte order in place. */
+static void move_piece(struct balloon *b, unsigned q, uint32_t *pfn, size_t n,
+		       struct reclaim_bad *bad)
 {
-	for (size_t i = 0; i < n; i++) {
-		uint32_t pfn = le32toh(le_pfn[i]);
-		bool ok = q == BALLOON_VQ_INFLATE ? reclaim_take(b->reclaim, pfn)
-						  : reclaim_give(b->reclaim, pfn);
-
-		if (!ok && !bad->n++)
-			bad->first = pfn;
+	for (size_t i = 0; i < n; i++)
+		pfn[i] = le32toh(pfn[i]);
+	if (q == BALLOON_VQ_INFLATE) {
+		reclaim_take(b->reclaim, pfn, n, bad);
+		return;
 	}
+	reclaim_give(b->reclaim, pfn, n, bad);
+	if (b->populate)
+		reclaim_populate(b->reclaim, pfn, n);
 }
 
 /* Hand the page numbers of a checked chain to the engine. Segments may cut a number in two. */
 static void move_pages(struct balloon *b, unsigned q, const struct vq_chain *c)
 {
 	uint32_t piece[PIECE_PFNS];
-	struct bad_pfns bad = {0};
+	struct reclaim_bad bad = {0};
 	size_t fill = 0;
 
 	for (unsigned i = 0; i < c->nout; i++) {
@@ -65,7 +62,7 @@ static void move_pages(struct balloon *b, unsigned q, const struct vq_chain *c)
 	 * numbers that we don't back, such as memory it was given by another device.
 	 */
 	if (bad.n && log_limit_ok(&b->log, clock_now_ns()))
-		log_warn("balloon: %s: ignored %u page numbers that are not RAM, first 0x%x",
+		log_warn("balloon: %s: ignored %zu page numbers that are not RAM, first 0x%x",
 			 queue_name[q], bad.n, bad.first);
 }
 
@@ -88,9 +85,10 @@ static const char *chain_fault(const struct vq_chain *c)
 }
 
 /*
- * Take every message that is there, discard their pages together, and only then return them.
- * The order is the promise: a page whose message came back is gone from the host (inflate), or
- * is not going to be (deflate).
+ * Take every message that is there, and only then return them. The order is the promise: a page
+ * whose deflate message came back is not going to be discarded any more. A page whose inflate
+ * message came back is on its way to the host, or gone when the driver did not negotiate
+ * MUST_TELL_HOST: then it may use the page again at any moment.
  *
  * It also bounds the work of a kick without losing one. While nothing is returned vq_pop()
  * hands out no more than vq->num chains: a driver that keeps to the ring's rules has no more,
@@ -122,7 +120,7 @@ void balloon_pages_kick(struct balloon *b, unsigned q)
 	if (!n)
 		return;
 	if (q == BALLOON_VQ_INFLATE)
-		reclaim_flush(b->reclaim);
+		reclaim_settle(b->reclaim, virtio_has(&b->dev, BALLOON_F_BIT_MUST_TELL_HOST));
 	for (unsigned i = 0; i < n; i++)
 		vq_push(vq, taken[i], 0);
 	*(q == BALLOON_VQ_INFLATE ? &b->inflate_msgs : &b->deflate_msgs) += n;

@@ -27,6 +27,7 @@ struct balloon {
 	struct virtio_device dev;
 	struct virtqueue vq[BALLOON_NVQ];
 	struct reclaim *reclaim;
+	bool populate; /* pages given back are populated before the guest is answered */
 
 	/* Configuration space, in pages of 4 KiB. */
 	uint32_t num_pages; /* the target */

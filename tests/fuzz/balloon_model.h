@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/unit/call_backend.h"
 #include "devices/balloon/balloon.h"
 #include "tests/unit/driver.h"
 
@@ -70,10 +71,10 @@ static int discard(void *opaque, void *hva, size_t len)
 		if (p >= (uint8_t *)hva && p < (uint8_t *)hva + len)
 			w.gone[i] = true;
 	}
-	return discard_sync.discard(NULL, hva, len);
+	return really_discard(hva, len);
 }
 
-static const struct discard_ops discard_ops = {.name = "fuzz", .discard = discard};
+static struct call_backend backend = {.discard = discard};
 
 /* ---- the model ---- */
 

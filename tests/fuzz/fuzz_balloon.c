@@ -309,6 +309,7 @@ static void init_once(void)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	const struct reclaim_config sync = {.kind = RECLAIM_SYNC};
 	struct input in = {data, size};
 	struct balloon_config cfg = {
 		.must_tell_host = true, .stats = true, .deflate_on_oom = true};
@@ -317,7 +318,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		init_once();
 	w.host_target = (uint64_t)byte(&in) / 4 * GMEM_PAGE_SIZE;
 	cfg.initial = w.host_target;
-	w.reclaim = reclaim_create_with(&w.mem, &discard_ops, NULL);
+	w.reclaim = reclaim_create_with(&w.mem, &sync, &call_backend_ops, &backend);
 	w.b = balloon_create(&cfg, &w.mem, w.reclaim, &w.irq, -1);
 	CHECK(w.reclaim && w.b);
 	virtio_mmio_init(&w.mmio, balloon_virtio(w.b));

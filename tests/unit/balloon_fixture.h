@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "devices/balloon/balloon.h"
+#include "tests/unit/call_backend.h"
 #include "tests/unit/driver.h"
 #include "tests/unit/unit.h"
 #include "vmm/base/fd.h"
@@ -47,9 +48,12 @@ struct fixture {
 	uint32_t held;
 };
 
+/* discards are calls to backend->discard; NULL: as --reclaim=sync does them */
 static inline void fix_init_with(struct fixture *f, uint64_t initial,
-				 const struct discard_ops *ops, void *opaque)
+				 struct call_backend *backend)
 {
+	const struct reclaim_config sync = {.kind = RECLAIM_SYNC};
+
 	const struct gmem_span spans[] = {{0, LOW_PAGES * GMEM_PAGE_SIZE},
 					  {4ull << 30, HIGH_PAGES * GMEM_PAGE_SIZE}};
 	const struct balloon_config cfg = {.enabled = true,
@@ -66,7 +70,9 @@ static inline void fix_init_with(struct fixture *f, uint64_t initial,
 	memset(f->mem.region[1].hva, PATTERN, f->mem.region[1].len);
 	ck_assert_int_eq(irq_line_init(&f->irq, 5), 0);
 	f->change_fd = fd_eventfd();
-	f->reclaim = reclaim_create_with(&f->mem, ops, opaque);
+	f->reclaim = backend ? reclaim_create_with(&f->mem, &sync, &call_backend_ops, backend)
+			     : reclaim_create(&f->mem, &sync, NULL);
+	ck_assert_ptr_nonnull(f->reclaim);
 	f->b = balloon_create(&cfg, &f->mem, f->reclaim, &f->irq, f->change_fd);
 	ck_assert_ptr_nonnull(f->b);
 	virtio_mmio_init(&f->mmio, balloon_virtio(f->b));
@@ -74,7 +80,7 @@ static inline void fix_init_with(struct fixture *f, uint64_t initial,
 
 static inline void fix_init(struct fixture *f, uint64_t initial)
 {
-	fix_init_with(f, initial, &discard_sync, NULL);
+	fix_init_with(f, initial, NULL);
 }
 
 static inline void fix_fini(struct fixture *f)

@@ -185,6 +185,28 @@ START_TEST(test_stats_interval)
 }
 END_TEST
 
+START_TEST(test_audit)
+{
+	struct qmp_fixture f;
+
+	qmp_fixture_setup(&f);
+	f.m.balloon.audit = (struct audit){.pages = 512, .resident = 3, .method = GMEM_MINCORE};
+	assert_return(&f, "x-aerostat-audit", "{}",
+		      "{\"discarded_bytes\": 2097152, \"resident_bytes\": 12288, \"method\": "
+		      "\"mincore\"}");
+	/* What went to the host can be looked for without the guest's help. */
+	f.m.balloon.st.driver = false;
+	f.m.balloon.audit.method = GMEM_SEEK_DATA;
+	assert_return(&f, "x-aerostat-audit", "{}",
+		      "{\"discarded_bytes\": 2097152, \"resident_bytes\": 12288, \"method\": "
+		      "\"seek-data\"}");
+	f.m.balloon.audit_rc = -ENOMEM;
+	assert_fails(&f, "x-aerostat-audit", "{}", "GenericError", "memory");
+	f.m.cfg.balloon.enabled = false;
+	assert_fails(&f, "x-aerostat-audit", "{}", "DeviceNotActive", "no balloon");
+}
+END_TEST
+
 UNIT_MAIN("balloon_commands", test_balloon_says_what_the_guest_keeps, test_query_balloon,
 	  test_target, test_relative_target, test_failures_have_their_class,
-	  test_statistics_on_demand, test_stats_interval)
+	  test_statistics_on_demand, test_stats_interval, test_audit)

@@ -56,7 +56,7 @@ static void expect_violation(unsigned q, const struct ring_buf *buf, unsigned n)
 	ck_assert(fix_latched(&f));
 	ck_assert_uint_eq(fix_query(&f).violations, violations + 1);
 	ck_assert_uint_eq(ring_used_pending(&f.ring[q]), 0);
-	ck_assert_uint_eq(stats().discard_calls, 0);
+	ck_assert_uint_eq(stats().discard_runs, 0);
 	ck_assert_uint_eq(drv_take_isr(&f.mmio), VIRTIO_ISR_CONFIG);
 	fix_check_pages(&f, 800, 804, PATTERN);
 

@@ -1,162 +1,240 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vmm/reclaim/reclaim.h"
 
-#include <stdlib.h>
+#include <assert.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "vmm/base/clock.h"
-#include "vmm/base/log.h"
+#include "vmm/reclaim/internal.h"
 
-/* Page indices [lo, hi); empty when hi is 0. */
-struct window {
-	uint64_t lo, hi;
-};
-
-struct reclaim {
-	const struct gmem *mem;
-	struct tracker *tracker;
-	const struct discard_ops *ops;
-	void *opaque;
-
-	/*
-	 * Where pending pages can be: those taken since the last flush, and those whose discard
-	 * failed. A flush looks only there, not through all of a guest's memory.
-	 */
-	struct window taken, failed;
-	uint64_t failed_ns; /* when the first of those failed */
-
-	uint64_t discard_calls, discard_bytes, discard_errors, bad_pfns;
-	struct log_limit log;
-};
-
-static void window_add(struct window *w, uint64_t lo, uint64_t hi)
+static void note_bad(struct reclaim *r, struct reclaim_bad *bad, uint32_t pfn)
 {
-	if (!w->hi) {
-		*w = (struct window){lo, hi};
+	r->bad_pfns++;
+	if (!bad->n++)
+		bad->first = pfn;
+}
+
+/* Wait until n more pages fit, and n neighbours of theirs that become pending once more. */
+static void await_room(struct reclaim *r, size_t n)
+{
+	uint64_t backlog = reclaim_backlog(r);
+
+	n *= 2;
+	if (backlog + n <= r->backlog_max)
 		return;
+	r->full_waits++;
+	while (backlog && backlog + n > r->backlog_max) {
+		reclaim_await(r);
+		backlog = reclaim_backlog(r);
 	}
-	if (lo < w->lo)
-		w->lo = lo;
-	if (hi > w->hi)
-		w->hi = hi;
 }
 
-struct reclaim *reclaim_create_with(const struct gmem *mem, const struct discard_ops *ops,
-				    void *opaque)
+static void take_some(struct reclaim *r, const uint32_t *pfn, size_t n, struct reclaim_bad *bad)
 {
-	struct reclaim *r = calloc(1, sizeof(*r));
+	uint64_t page, backlog;
+	uint16_t stamp;
 
-	if (!r)
-		return NULL;
-	r->mem = mem;
-	r->ops = ops;
-	r->opaque = opaque;
-	r->tracker = tracker_create(mem->npages);
-	if (!r->tracker) {
-		free(r);
-		return NULL;
+	pthread_mutex_lock(&r->lock);
+	await_room(r, n);
+	r->take_ns = clock_now_ns();
+	stamp = (uint16_t)(r->take_ns / NSEC_PER_MSEC);
+	for (size_t i = 0; i < n; i++) {
+		if (gmem_pfn_to_index(r->mem, pfn[i], &page))
+			tracker_inflate(r->tracker, page, stamp);
+		else
+			note_bad(r, bad, pfn[i]);
 	}
-	return r;
+	backlog = reclaim_backlog(r);
+	if (backlog > r->backlog_peak)
+		r->backlog_peak = backlog;
+	if (r->idle && backlog) {
+		r->idle = false;
+		pthread_cond_signal(&r->wake);
+	}
+	pthread_mutex_unlock(&r->lock);
 }
 
-struct reclaim *reclaim_create(const struct gmem *mem)
+#define TAKE_MAX 256 /* pages under one hold of the lock, and for one wait for room */
+
+void reclaim_take(struct reclaim *r, const uint32_t *pfn, size_t n, struct reclaim_bad *bad)
 {
-	return reclaim_create_with(mem, &discard_sync, NULL);
+	while (n) {
+		size_t k = n < TAKE_MAX ? n : TAKE_MAX;
+
+		take_some(r, pfn, k, bad);
+		pfn += k;
+		n -= k;
+	}
 }
 
-void reclaim_destroy(struct reclaim *r)
+void reclaim_give(struct reclaim *r, const uint32_t *pfn, size_t n, struct reclaim_bad *bad)
 {
-	if (!r)
+	uint64_t page;
+
+	pthread_mutex_lock(&r->lock);
+	for (size_t i = 0; i < n; i++) {
+		if (!gmem_pfn_to_index(r->mem, pfn[i], &page)) {
+			note_bad(r, bad, pfn[i]);
+			continue;
+		}
+		if (reclaim_in_flight(r, page, 1)) {
+			r->give_waits++;
+			do
+				reclaim_await(r);
+			while (reclaim_in_flight(r, page, 1));
+		}
+		tracker_deflate(r->tracker, page);
+	}
+	pthread_mutex_unlock(&r->lock);
+}
+
+void reclaim_settle(struct reclaim *r, bool promised)
+{
+	if (!promised || r->sync)
+		reclaim_barrier(r);
+}
+
+static bool unsettled(const struct reclaim *r, uint64_t start, uint64_t n)
+{
+	return reclaim_in_flight(r, start, n) || tracker_any_pending(r->tracker, start, n);
+}
+
+void reclaim_barrier(struct reclaim *r)
+{
+	pthread_mutex_lock(&r->lock);
+	r->barriers++;
+	/* Also a look at what is parked, which is nobody's business otherwise. */
+	if (!r->threaded && !r->stepping)
+		reclaim_step(r);
+	while (reclaim_backlog(r) || r->nflights)
+		reclaim_await(r);
+	r->barriers--;
+	pthread_mutex_unlock(&r->lock);
+}
+
+void reclaim_barrier_range(struct reclaim *r, uint32_t pfn, uint64_t n)
+{
+	uint64_t page;
+	bool ram = gmem_pfn_to_index(r->mem, pfn, &page);
+
+	assert(ram && n);
+	if (!ram)
 		return;
-	tracker_destroy(r->tracker);
-	free(r);
-}
-
-bool reclaim_take(struct reclaim *r, uint32_t pfn)
-{
-	uint64_t index;
-
-	if (!gmem_pfn_to_index(r->mem, pfn, &index)) {
-		r->bad_pfns++;
-		return false;
-	}
-	if (tracker_inflate(r->tracker, index))
-		window_add(&r->taken, index, index + 1);
-	return true;
-}
-
-bool reclaim_give(struct reclaim *r, uint32_t pfn)
-{
-	uint64_t index;
-
-	if (!gmem_pfn_to_index(r->mem, pfn, &index)) {
-		r->bad_pfns++;
-		return false;
-	}
-	/* A flush leaves no discard in flight, so there is nothing to wait for. */
-	tracker_deflate(r->tracker, index);
-	return true;
-}
-
-/* Discard pages [start, start + n) of one region; they stay pending if that fails. */
-static void discard_run(struct reclaim *r, uint64_t start, uint64_t n)
-{
-	size_t bytes = (size_t)(n << GMEM_PAGE_SHIFT);
-	uint8_t *hva = gmem_index_to_hva(r->mem, start);
-	int rc = r->ops->discard(r->opaque, hva, bytes);
-	uint64_t now;
-
-	r->discard_calls++;
-	if (!rc) {
-		r->discard_bytes += bytes;
-		tracker_discarded(r->tracker, start, n);
-		return;
-	}
-	now = clock_now_ns();
-	r->discard_errors++;
-	if (!r->failed.hi)
-		r->failed_ns = now;
-	window_add(&r->failed, start, start + n);
-	if (log_limit_ok(&r->log, now))
-		log_warn("reclaim: %s discard of %zu KiB failed: %s; the memory stays with us",
-			 r->ops->name, bytes / 1024, strerror(-rc));
-}
-
-void reclaim_flush(struct reclaim *r)
-{
-	struct window w = r->taken;
-	uint64_t start, len;
-
-	/*
-	 * What makes a discard fail (locked memory, say) usually lasts, so failed pages don't
-	 * make every message after them slower.
-	 */
-	if (r->failed.hi && clock_now_ns() - r->failed_ns >= RECLAIM_RETRY_MS * NSEC_PER_MSEC) {
-		window_add(&w, r->failed.lo, r->failed.hi);
-		r->failed = (struct window){0, 0};
-	}
-	r->taken = (struct window){0, 0};
-	while (tracker_next_pending(r->tracker, w.lo, &start, &len) && start < w.hi) {
-		uint64_t span = gmem_index_span(r->mem, start);
-		uint64_t n = len < span ? len : span;
-
-		discard_run(r, start, n);
-		w.lo = start + n;
-	}
+	pthread_mutex_lock(&r->lock);
+	r->barriers++;
+	while (unsettled(r, page, n))
+		reclaim_await(r);
+	r->barriers--;
+	pthread_mutex_unlock(&r->lock);
 }
 
 void reclaim_reset(struct reclaim *r)
 {
+	pthread_mutex_lock(&r->lock);
+	/* From here on nothing is pending, so nothing more gets in flight. */
 	tracker_reset(r->tracker);
-	r->taken = (struct window){0, 0};
-	r->failed = (struct window){0, 0};
+	while (r->nflights)
+		reclaim_await(r);
+	pthread_mutex_unlock(&r->lock);
 }
 
-void reclaim_stats(const struct reclaim *r, struct reclaim_stats *out)
+static void populate(const struct reclaim *r, uint64_t page, uint64_t n)
 {
+	while (n) {
+		uint64_t span = gmem_index_span(r->mem, page);
+		uint64_t k = n < span ? n : span;
+
+		/*
+		 * It only spares the guest some waiting: that Linux before 5.14 can't do it is
+		 * no error.
+		 */
+		madvise(gmem_index_to_hva(r->mem, page), k << GMEM_PAGE_SHIFT,
+			MADV_POPULATE_WRITE);
+		page += k;
+		n -= k;
+	}
+}
+
+void reclaim_populate(struct reclaim *r, const uint32_t *pfn, size_t n)
+{
+	uint64_t start = 0, len = 0, page;
+
+	/* Linux gives back what came last, so neighbours come in descending order, too. */
+	for (size_t i = 0; i < n; i++) {
+		if (!gmem_pfn_to_index(r->mem, pfn[i], &page))
+			continue;
+		if (len && page == start + len) {
+			len++;
+		} else if (len && page + 1 == start) {
+			start--;
+			len++;
+		} else {
+			if (len)
+				populate(r, start, len);
+			start = page;
+			len = 1;
+		}
+	}
+	if (len)
+		populate(r, start, len);
+}
+
+uint64_t reclaim_ballooned(struct reclaim *r)
+{
+	struct tracker_counts n;
+
+	pthread_mutex_lock(&r->lock);
+	tracker_counts(r->tracker, &n);
+	pthread_mutex_unlock(&r->lock);
+	return n.ballooned;
+}
+
+void reclaim_stats(struct reclaim *r, struct reclaim_stats *out)
+{
+	uint64_t flying;
+
+	pthread_mutex_lock(&r->lock);
+	*out = (struct reclaim_stats){
+		.backend = r->ops->name,
+		.sync = r->sync,
+		.discarding = r->discarding,
+		.backlog_max = r->backlog_max,
+		.backlog_peak = r->backlog_peak,
+		.discard_runs = r->runs,
+		.discard_bytes = r->bytes,
+		.discard_errors = r->errors,
+		.discard_calls = r->counters.calls,
+		.fallbacks = r->counters.fallbacks,
+		.full_waits = r->full_waits,
+		.give_waits = r->give_waits,
+		.bad_pfns = r->bad_pfns,
+	};
 	tracker_counts(r->tracker, &out->pages);
-	out->discard_calls = r->discard_calls;
-	out->discard_bytes = r->discard_bytes;
-	out->discard_errors = r->discard_errors;
-	out->bad_pfns = r->bad_pfns;
+	pthread_mutex_unlock(&r->lock);
+	/* A page may be in flight and pending once more, because of its neighbour. */
+	flying =
+		out->discarding < out->pages.discarded ? out->discarding : out->pages.discarded;
+	out->pages.discarded -= flying;
+}
+
+static bool is_gone(void *reclaim, uint64_t page)
+{
+	const struct reclaim *r = reclaim;
+
+	return tracker_state(r->tracker, page) == PAGE_DISCARDED &&
+	       !reclaim_in_flight(r, page, 1);
+}
+
+int reclaim_audit(struct reclaim *r, uint64_t *at, struct audit *a)
+{
+	struct tracker_counts n;
+	int rc;
+
+	pthread_mutex_lock(&r->lock);
+	tracker_counts(r->tracker, &n);
+	a->pages = n.discarded;
+	rc = audit_step(r->mem, is_gone, r, at, a);
+	pthread_mutex_unlock(&r->lock);
+	return rc;
 }

@@ -1,58 +1,147 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The reclaim engine: takes pages that the guest gave up, merges them into runs, and gives the
- * runs back to the host. Knows pages by pfn, guest memory, and nothing of virtio.
+ * runs back to the host, later and on a thread of its own. Knows pages by pfn, guest memory,
+ * and nothing of virtio.
  *
- * Discards are synchronous: after reclaim_flush() every page taken before is gone from the
- * host, or its discard failed: counted, logged (rate-limited), and the page kept as pending.
- * Failed pages are tried again by later flushes, at most once in RECLAIM_RETRY_MS.
+ * When a page goes:
+ *   - A 2 MiB block all of whose pages are ballooned goes at the thread's next look, 1 ms at
+ *     most, in one run with such blocks beside it.
+ *   - Pages of other blocks wait for their neighbours. They go when nothing more came for
+ *     RECLAIM_IDLE_MS (RECLAIM_IDLE_HUGE_MS with transparent huge pages, which a discard of a
+ *     part would split), when the backlog is three quarters full, and at the latest when the
+ *     oldest page of their block is RECLAIM_AGE_MS old and the thread gets to it.
+ *   - With host pages larger than 4 KiB only whole ones go; parts are held until then.
  *
- * Lock: none of its own; the caller serialises (the balloon calls it under its device lock).
+ * The backlog (pending pages and those being discarded) is bounded: reclaim_take() waits while
+ * it is full. Pages that the kernel refused to discard are parked: no part of the backlog,
+ * waited for by nobody, tried again every RECLAIM_RETRY_MS.
+ *
+ * The one rule: no page is discarded after it was given back. reclaim_give() cancels what is
+ * pending and waits for what is in flight. Whoever lets the guest use a page without that (no
+ * MUST_TELL_HOST, free page reporting) must have it discarded first: reclaim_barrier(). A guest
+ * that uses pages of its balloon without a word, such as a kernel started by kexec without a
+ * reset of the device, may see them become zeros until the backlog is gone: about
+ * RECLAIM_IDLE_MS after its last message, and what discarding a full backlog takes.
+ * RECLAIM_SYNC has none of this: there every message is a barrier.
+ *
+ * Threads: every function may be called by any thread; reclaim_destroy() by the last. The
+ * engine's lock is a leaf: it is never held around a call into anything else, nor around a
+ * system call that discards. A caller that waits here may hold its own locks.
  */
 #ifndef AEROSTAT_RECLAIM_RECLAIM_H
 #define AEROSTAT_RECLAIM_RECLAIM_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
+#include "vmm/base/err.h"
+#include "vmm/config/vm_config.h"
 #include "vmm/mem/gmem.h"
-#include "vmm/reclaim/discard.h"
+#include "vmm/reclaim/audit.h"
 #include "vmm/reclaim/tracker.h"
 
-#define RECLAIM_RETRY_MS 1000
+#define RECLAIM_IDLE_MS	     3
+#define RECLAIM_IDLE_HUGE_MS 20
+#define RECLAIM_AGE_MS	     250
+#define RECLAIM_RETRY_MS     1000
+#define RECLAIM_BACKLOG_MIN  (8ull << 20) /* bytes */
 
 struct reclaim;
+struct backend_ops;
 
-struct reclaim_stats {
-	struct tracker_counts pages;
-	uint64_t discard_calls;	 /* system calls made */
-	uint64_t discard_bytes;	 /* bytes given back, by the calls that succeeded */
-	uint64_t discard_errors; /* calls that failed */
-	uint64_t bad_pfns;	 /* pfns that are not guest RAM */
+struct reclaim_config {
+	enum reclaim_kind kind;
+	/*
+	 * Bytes, at least RECLAIM_BACKLOG_MIN. 0: 512 MiB; with transparent huge pages, which
+	 * go thirty times as fast when they are left to become complete, all of memory.
+	 */
+	uint64_t backlog_max;
 };
 
-/* mem must outlive the engine. NULL when out of memory. */
-struct reclaim *reclaim_create(const struct gmem *mem);
-/* As reclaim_create, with another backend than discard_sync. opaque is passed to it. */
-struct reclaim *reclaim_create_with(const struct gmem *mem, const struct discard_ops *ops,
-				    void *opaque);
-void reclaim_destroy(struct reclaim *r); /* NULL is fine; discards nothing */
+struct reclaim_stats {
+	const char *backend;		    /* "thread", "uring", "none", ... */
+	bool sync;			    /* messages wait for their discards */
+	struct tracker_counts pages;	    /* discarded: those in flight aren't counted */
+	uint64_t discarding;		    /* pages in flight that were pending */
+	uint64_t backlog_max, backlog_peak; /* pages */
+	uint64_t discard_runs;		    /* ranges discarded */
+	uint64_t discard_bytes;		    /* of those */
+	uint64_t discard_errors;	    /* ranges that the kernel refused in every way */
+	uint64_t discard_calls; /* system calls and ring requests made for all that */
+	uint64_t fallbacks;	/* ranges for which the first way was refused */
+	uint64_t full_waits;	/* times that reclaim_take() found the backlog full */
+	uint64_t give_waits;	/* times that reclaim_give() met a page in flight */
+	uint64_t bad_pfns;	/* pfns that are not guest RAM */
+};
+
+/* Of a list of pfns, those that are not guest RAM: counted, and nothing else happens to them.
+ */
+struct reclaim_bad {
+	size_t n;
+	uint32_t first;
+};
 
 /*
- * The guest gave this page up (inflate): pending from now on. Pages that are ballooned already
- * are counted and left alone. False when pfn isn't guest RAM (counted, nothing changes).
+ * mem must outlive the engine. NULL with *err when out of memory, or when RECLAIM_URING is
+ * asked for and the kernel has no ring for us.
  */
-bool reclaim_take(struct reclaim *r, uint32_t pfn);
+struct reclaim *reclaim_create(const struct gmem *mem, const struct reclaim_config *cfg,
+			       struct err *err);
+/*
+ * As reclaim_create(), with a backend of the caller's (backend.h), destroyed with the engine.
+ * RECLAIM_SYNC: there is no thread, discards happen in the calls. NULL when out of memory; the
+ * backend is then the caller's still.
+ */
+struct reclaim *reclaim_create_with(const struct gmem *mem, const struct reclaim_config *cfg,
+				    const struct backend_ops *ops, void *backend);
+/* NULL is fine. Waits for discards in flight; discards nothing more. */
+void reclaim_destroy(struct reclaim *r);
 
-/* The guest takes this page back (deflate). False when pfn isn't guest RAM (counted). */
-bool reclaim_give(struct reclaim *r, uint32_t pfn);
+/*
+ * The guest gave these pages up (inflate): pending from now on. Pages that are ballooned
+ * already are counted and left alone. Waits while the backlog is full.
+ */
+void reclaim_take(struct reclaim *r, const uint32_t *pfn, size_t n, struct reclaim_bad *bad);
 
-/* Discard what is pending, merged into runs; cut only at region ends. */
-void reclaim_flush(struct reclaim *r);
+/*
+ * A message of the guest is taken in and is about to be acknowledged. promised: the guest will
+ * ask before it uses the pages again, so that those pending may stay so
+ * (MUST_TELL_HOST). When it will not, or the kind is RECLAIM_SYNC, this is reclaim_barrier().
+ */
+void reclaim_settle(struct reclaim *r, bool promised);
 
-/* The guest owns everything again (device reset, reboot). Discards nothing. */
+/*
+ * The guest takes these pages back (deflate). After return none of them is pending or being
+ * discarded.
+ */
+void reclaim_give(struct reclaim *r, const uint32_t *pfn, size_t n, struct reclaim_bad *bad);
+
+/* Have the host back these pages now, so that the guest doesn't wait for each of them. */
+void reclaim_populate(struct reclaim *r, const uint32_t *pfn, size_t n);
+
+/*
+ * Barriers: return when every page (or every one of the n pages from pfn on, all of them RAM)
+ * that was taken before is discarded, parked or held.
+ */
+void reclaim_barrier(struct reclaim *r);
+void reclaim_barrier_range(struct reclaim *r, uint32_t pfn, uint64_t n);
+
+/*
+ * The guest owns everything again (device reset, reboot). Waits for discards in flight, cancels
+ * the others.
+ */
 void reclaim_reset(struct reclaim *r);
 
-void reclaim_stats(const struct reclaim *r, struct reclaim_stats *out);
+/* Pages that the guest gave, whatever became of them. */
+uint64_t reclaim_ballooned(struct reclaim *r);
+void reclaim_stats(struct reclaim *r, struct reclaim_stats *out);
+
+/*
+ * A step of counting the pages that went back to the host and are resident in it again: see
+ * audit_step(), whose arguments these are.
+ */
+int reclaim_audit(struct reclaim *r, uint64_t *at, struct audit *a);
 
 #endif
