@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A balloon driver over virtio-mmio version 2 (virtio 1.2, sections 4.2 and 5.5) that does what
+ * Linux does: messages of at most 256 page numbers, copied into one buffer, one in flight. But
+ * it polls for the answer, and tells the device not to interrupt.
+ */
+#include "guest/flat/flat.h"
+
+#define MAGIC	   0x74726976u
+#define ID_BALLOON 5u
+
+enum {
+	R_MAGIC = 0x000,
+	R_VERSION = 0x004,
+	R_DEVICE_ID = 0x008,
+	R_DEVICE_FEATURES = 0x010,
+	R_DEVICE_FEATURES_SEL = 0x014,
+	R_DRIVER_FEATURES = 0x020,
+	R_DRIVER_FEATURES_SEL = 0x024,
+	R_QUEUE_SEL = 0x030,
+	R_QUEUE_NUM_MAX = 0x034,
+	R_QUEUE_NUM = 0x038,
+	R_QUEUE_READY = 0x044,
+	R_QUEUE_NOTIFY = 0x050,
+	R_STATUS = 0x070,
+	R_QUEUE_DESC = 0x080,
+	R_QUEUE_DRIVER = 0x090,
+	R_QUEUE_DEVICE = 0x0a0,
+	R_CONFIG_ACTUAL = 0x104,
+};
+
+#define S_ACKNOWLEDGE 1u
+#define S_DRIVER      2u
+#define S_DRIVER_OK   4u
+#define S_FEATURES_OK 8u
+
+#define F_MUST_TELL_HOST (1u << 0)
+#define F_EVENT_IDX	 (1u << 29)
+#define F_VERSION_1	 (1u << 0) /* of the upper word */
+
+#define QUEUE_NUM 8
+
+struct queue {
+	struct {
+		uint64_t addr;
+		uint32_t len;
+		uint16_t flags, next;
+	} desc[QUEUE_NUM];
+	struct {
+		uint16_t flags, idx;
+		uint16_t ring[QUEUE_NUM];
+		uint16_t used_event;
+	} avail;
+	struct {
+		uint16_t flags, idx;
+		struct {
+			uint32_t id, len;
+		} ring[QUEUE_NUM];
+		uint16_t avail_event;
+	} used __attribute__((aligned(4)));
+} __attribute__((aligned(64)));
+
+static struct queue queues[QUEUES];
+static uint32_t message[QUEUES][MESSAGE_PFNS];
+static uint64_t base;
+static bool event_idx;
+
+static uint32_t reg_read(uint32_t reg)
+{
+	return *(volatile uint32_t *)(base + reg);
+}
+
+static void reg_write(uint32_t reg, uint32_t v)
+{
+	*(volatile uint32_t *)(base + reg) = v;
+}
+
+static bool is_balloon(uint64_t at)
+{
+	base = at;
+	return reg_read(R_MAGIC) == MAGIC && reg_read(R_VERSION) == 2 &&
+	       reg_read(R_DEVICE_ID) == ID_BALLOON;
+}
+
+bool balloon_find(void)
+{
+	/* Ours, and those of QEMU's microvm. */
+	for (uint64_t i = 0; i < 8; i++)
+		if (is_balloon(0xd0000000 + i * 0x1000))
+			return true;
+	for (uint64_t i = 0; i < 24; i++)
+		if (is_balloon(0xfeb00000 + i * 0x200))
+			return true;
+	return false;
+}
+
+static void write_address(uint32_t reg, const void *p)
+{
+	reg_write(reg, (uint32_t)(uint64_t)p);
+	reg_write(reg + 4, (uint32_t)((uint64_t)p >> 32));
+}
+
+static bool queue_start(unsigned q)
+{
+	struct queue *vq = &queues[q];
+
+	*vq = (struct queue){0};
+	reg_write(R_QUEUE_SEL, q);
+	if (reg_read(R_QUEUE_NUM_MAX) < QUEUE_NUM)
+		return false;
+	reg_write(R_QUEUE_NUM, QUEUE_NUM);
+	write_address(R_QUEUE_DESC, vq->desc);
+	write_address(R_QUEUE_DRIVER, &vq->avail);
+	write_address(R_QUEUE_DEVICE, &vq->used);
+	reg_write(R_QUEUE_READY, 1);
+	/* No interrupt, in both ways to say it: a used index that is never reached again. */
+	vq->avail.flags = 1;
+	vq->avail.used_event = UINT16_MAX;
+	return true;
+}
+
+bool balloon_start(void)
+{
+	uint32_t status = S_ACKNOWLEDGE | S_DRIVER;
+	uint32_t offered;
+
+	reg_write(R_STATUS, S_ACKNOWLEDGE);
+	reg_write(R_STATUS, status);
+	reg_write(R_DEVICE_FEATURES_SEL, 1);
+	if (!(reg_read(R_DEVICE_FEATURES) & F_VERSION_1))
+		return false;
+	reg_write(R_DEVICE_FEATURES_SEL, 0);
+	offered = reg_read(R_DEVICE_FEATURES) & (F_MUST_TELL_HOST | F_EVENT_IDX);
+	event_idx = offered & F_EVENT_IDX;
+	reg_write(R_DRIVER_FEATURES_SEL, 0);
+	reg_write(R_DRIVER_FEATURES, offered);
+	reg_write(R_DRIVER_FEATURES_SEL, 1);
+	reg_write(R_DRIVER_FEATURES, F_VERSION_1);
+	status |= S_FEATURES_OK;
+	reg_write(R_STATUS, status);
+	if (!(reg_read(R_STATUS) & S_FEATURES_OK))
+		return false;
+	for (unsigned q = 0; q < QUEUES; q++)
+		if (!queue_start(q))
+			return false;
+	reg_write(R_STATUS, status | S_DRIVER_OK);
+	return true;
+}
+
+void balloon_reset(void)
+{
+	reg_write(R_STATUS, 0);
+	while (reg_read(R_STATUS))
+		relax();
+}
+
+void balloon_send(unsigned queue, const uint32_t *pfn, uint32_t n)
+{
+	struct queue *vq = &queues[queue];
+	uint16_t old = vq->avail.idx;
+	uint16_t idx = (uint16_t)(old + 1);
+	bool kick;
+
+	for (uint32_t i = 0; i < n; i++)
+		message[queue][i] = pfn[i];
+	vq->desc[0].addr = (uint64_t)message[queue];
+	vq->desc[0].len = n * (uint32_t)sizeof(*pfn);
+	vq->avail.used_event = (uint16_t)(old - 1);
+	__atomic_store_n(&vq->avail.idx, idx, __ATOMIC_RELEASE);
+	/* The new index must be seen before we look whether a kick is wanted (2.7.7.2). */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	kick = event_idx ? __atomic_load_n(&vq->used.avail_event, __ATOMIC_RELAXED) == old
+			 : !(__atomic_load_n(&vq->used.flags, __ATOMIC_RELAXED) & 1);
+	if (kick)
+		reg_write(R_QUEUE_NOTIFY, queue);
+	while (__atomic_load_n(&vq->used.idx, __ATOMIC_ACQUIRE) != idx)
+		relax();
+}
+
+void balloon_actual(uint32_t pages)
+{
+	reg_write(R_CONFIG_ACTUAL, pages);
+}

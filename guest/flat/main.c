@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "guest/flat/flat.h"
+
+void flat_main(uint64_t start_info);
+
+/* The value of a word "key=value" of text, or NULL. */
+static const char *value_of(const char *text, const char *key)
+{
+	while (*text) {
+		const char *t = text, *k = key;
+
+		while (*k && *t == *k)
+			t++, k++;
+		if (!*k && *t == '=')
+			return t + 1;
+		while (*text && *text != ' ')
+			text++;
+		while (*text == ' ')
+			text++;
+	}
+	return NULL;
+}
+
+static uint64_t number(const char *cmdline, const char *key, uint64_t otherwise)
+{
+	const char *p = value_of(cmdline, key);
+	uint64_t v = 0;
+
+	if (!p)
+		return otherwise;
+	for (; *p >= '0' && *p <= '9'; p++)
+		v = v * 10 + (uint64_t)(*p - '0');
+	return v;
+}
+
+/* Choices are told apart by their first letter. */
+static char letter(const char *cmdline, const char *key)
+{
+	const char *p = value_of(cmdline, key);
+
+	return p ? *p : 0;
+}
+
+void flat_main(uint64_t start_info)
+{
+	const char *cmdline = start_info_cmdline(start_info);
+	struct flat_params p = {
+		.stress = letter(cmdline, "mode") == 's',
+		.verify = number(cmdline, "verify", 0),
+		.size = number(cmdline, "size", 0),
+		.loops = number(cmdline, "loops", 1),
+		.seed = number(cmdline, "seed", 1),
+	};
+	struct flat_pool pool;
+
+	if (letter(cmdline, "order") == 'd')
+		p.order = ORDER_DESCENDING;
+	else if (letter(cmdline, "order") == 's')
+		p.order = ORDER_SHUFFLED;
+	port_init();
+	pool_init(&pool, start_info, p.size);
+	print("flat: begin");
+	print_value("pages", pool.n);
+	print_value("from", (uint64_t)pool.pfn[0] << PAGE_SHIFT);
+	print("\n");
+	if (!balloon_find() || !balloon_start()) {
+		print("flat: no balloon\n");
+		power_off(2);
+	}
+	power_off(p.stress ? stress(&p, &pool) : bench(&p, &pool));
+}
