@@ -9,14 +9,14 @@ ARCH    ?= $(shell uname -m)
 B       ?= build
 PREFIX  ?= /usr/local
 CC      ?= cc
-PKGS    := jansson
+PKGS    := jansson liburing
 VERSION := 0.1.0
 
 WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wundef -Werror
 CPPFLAGS += -I. -D_GNU_SOURCE -DAEROSTAT_VERSION='"$(VERSION)"'
 CFLAGS   ?= -O2 -g
 CFLAGS   += -std=gnu11 $(WARN) -fno-strict-aliasing -fstack-protector-strong -pthread
-LDLIBS   += $(shell pkg-config --libs $(PKGS) 2>/dev/null || echo -ljansson) -pthread
+LDLIBS   += $(shell pkg-config --libs $(PKGS) 2>/dev/null || echo -ljansson -luring) -pthread
 # Quiet unless V=1.
 ifeq ($(V),)
 Q   := @
@@ -31,7 +31,7 @@ UNIT     := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 UNIT_AUX := $(filter-out $(wildcard tests/unit/test_*.c),$(wildcard tests/unit/*.c))
 FUZZ     := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 
-.PHONY: all demo check unit fuzz smoke bench lint lint-run setup kernels guest-kernel install \
+.PHONY: all demo check unit fuzz smoke flat stress bench bench-native lint lint-run setup kernels guest-kernel install \
         uninstall clean help
 .DELETE_ON_ERROR:
 
@@ -69,10 +69,15 @@ $(B)/san/libtest.a: $(UNIT_AUX:%.c=$(B)/san/%.o)
 	@rm -f $@
 	$(Q)$(AR) qcs $@ $^
 
+# Calls that a test stands in for, to make them fail.
+WRAP_test_discard := madvise process_madvise fallocate pidfd_open io_uring_queue_init \
+                     io_uring_submit __io_uring_get_cqe
+
 $(B)/unit/%: $(B)/san/tests/unit/%.o $(B)/san/libtest.a $(B)/san/libaerostat.a
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(CFLAGS) $(SAN) $^ -o $@ $(LDLIBS) $$(pkg-config --libs check)
+	$(Q)$(CC) $(CFLAGS) $(SAN) $(WRAP_$*:%=-Wl,--wrap=%) $^ -o $@ $(LDLIBS) \
+	    $$(pkg-config --libs check)
 
 unit: $(UNIT:%=$(B)/unit/%)
 	tests/run $(UNIT:%=$(B)/unit/%)
@@ -117,12 +122,49 @@ guest-kernel:
 	@tools/setup kernel
 	@tools/guest-kernel
 
+# ---- the flat guest, and what runs it ----
+
+FLAT        := $(B)/guest/flat.elf
+FLAT_CFLAGS := -std=gnu11 -O2 -g $(WARN) -I. -ffreestanding -fno-stack-protector -fno-pic \
+               -mgeneral-regs-only -mno-red-zone \
+               -fcf-protection=none -fno-asynchronous-unwind-tables
+FLAT_OBJS   := $(patsubst guest/flat/%,$(B)/flat/%.o,$(wildcard guest/flat/*.c guest/flat/*.S))
+
+flat: $(FLAT)
+
+$(FLAT): $(FLAT_OBJS) guest/flat/flat.ld
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) -static -nostdlib -Wl,-T,guest/flat/flat.ld -Wl,--build-id=none \
+	    -Wl,-z,max-page-size=4096 -Wl,--no-warn-rwx-segments $(FLAT_OBJS) -o $@
+
+$(B)/flat/%.o: guest/flat/% Makefile
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(CC) $(FLAT_CFLAGS) -MMD -MP -c $< -o $@
+
+$(B)/bench/watch: $(B)/obj/tests/bench/watch.o
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@
+
+$(B)/bench/limit: $(B)/obj/tests/bench/limit.o $(filter-out %/cli/main.o,$(OBJS))
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ $(LDLIBS)
+
+bench-native: all flat $(B)/bench/watch $(B)/bench/limit
+	@B=$(B) tests/bench/native
+
+stress: all flat
+	@B=$(B) tests/run tests/kvm/stress
+
 # ---- tests with a guest ----
 
-# Each is a test, a kernel of the cache, and for some the number of vCPUs.
+# Each is a test, a kernel of the cache, and for some the number of vCPUs and the way to reclaim.
 SMOKE ?= boot:6.1 boot:6.12 boot:small \
          balloon:6.1:1 balloon:6.12:1 balloon:small:1 balloon:6.1:4 balloon:6.12:4 balloon:small:4 \
-         lifecycle:6.12
+         balloon:6.12:1:thread balloon:6.1:1:uring lifecycle:6.12
 
 # Set-up comes first, then the build: a recipe's make, so that -j keeps the order.
 smoke: kernels guest-kernel
@@ -171,6 +213,8 @@ help:
 	@echo 'make unit       unit tests under ASan and UBSan'
 	@echo 'make fuzz       every fuzzer for FUZZ_SECONDS (10)'
 	@echo 'make smoke      stock and small kernels in the emulated KVM host'
+	@echo 'make stress     the flat guest gives and takes as fast as it can; SECONDS_EACH (10)'
+	@echo 'make bench-native   the flat guest beside QEMU and the limits, on this KVM'
 	@echo 'make bench      figures beside other monitors, JSON under build/bench'
 	@echo 'make lint       layers, formatting, static analysis, shell scripts'
 	@echo 'make guest-kernel   build the small kernel of kernel-config/'

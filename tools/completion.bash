@@ -3,10 +3,10 @@
 
 _aerostat_options() {
 	case $1 in
-	run) echo '-k --kernel -i --initrd -p --params -m --mem -c --cpus --name --balloon --console --pidfile --loglevel -h --help' ;;
+	run) echo '-k --kernel -i --initrd -p --params -m --mem -c --cpus --name --balloon --reclaim --console --pidfile --loglevel -h --help' ;;
 	list) echo '--json -h --help' ;;
 	stat) echo '-n --name -a --all -m --memory --json --watch --timeout -h --help' ;;
-	balloon) echo '-n --name -a --all -i --inflate -d --deflate -t --target -w --wait --timeout -h --help' ;;
+	balloon) echo '-n --name -a --all -i --inflate -d --deflate -t --target --audit -w --wait --timeout -h --help' ;;
 	stop) echo '-n --name -a --all -f --force --timeout -h --help' ;;
 	pause) echo '-n --name -a --all -h --help' ;;
 	resume) echo '-n --name -a --all -h --help' ;;
@@ -33,6 +33,7 @@ _aerostat() {
 		;;
 	run:--console) words='stdio none' ;;
 	run:--loglevel) words='error warn info debug' ;;
+	run:--reclaim) words='uring thread sync none' ;;
 	run:-p | run:--params | run:-m | run:--mem | run:-c | run:--cpus | run:--name) return ;;
 	*:-n | *:--name) words=$(aerostat list 2>/dev/null | awk 'NR > 1 { print $1 }') ;;
 	*:--timeout | balloon:-[idt] | balloon:--inflate | balloon:--deflate | balloon:--target) return ;;

@@ -17,7 +17,7 @@ fill_and_verify() { # WHEN LEAST_MIB
 	check "$1: and frees it" guest free
 }
 
-vm_start v -k "$IMAGES/$KERNEL.vmlinuz" -i "$IMAGES/$KERNEL.initrd" -m 1G -c "$CPUS" --balloon=deflate-on-oom=on \
+vm_start v -k "$IMAGES/$KERNEL.vmlinuz" -i "$IMAGES/$KERNEL.initrd" -m 1G -c "$CPUS" --balloon=deflate-on-oom=on --reclaim "$RECLAIM" \
 	-p "console=ttyS0 quiet"
 vm_ready 120 || { not_ok ready "no guest"; finish; }
 

@@ -30,6 +30,7 @@ struct fake_vm {
 	uint64_t other_target; /* someone sets this one after ours; 0: no one */
 	unsigned answers_late; /* asked this often before statistics come; 0: at once */
 	uint64_t seq;	       /* of the statistics */
+	uint64_t cheated;      /* bytes of the balloon that an audit finds in use */
 	bool closes;	       /* at its end: it powers off when asked */
 	/* What was asked of it. */
 	unsigned targets, powerdowns, quits, stops, conts, statistics;
@@ -176,10 +177,12 @@ static json_t *stat(struct fake_vm *vm)
 			"progress_age_ms", 1500, "inflate_messages", 3, "violations", 9,
 			"reclaim", "discard_bytes_total", (json_int_t)vm->actual,
 			"discard_calls", 11, "statistics", statistics(vm));
-	return json_pack("{s:s, s:s, s:i, s:i, s:I, s:I, s:o}", "name", vm->name, "status",
-			 vm->paused ? "paused" : "running", "pid", 4711, "cpus", 2, "ram_bytes",
-			 (json_int_t)vm->ram, "resident_bytes",
-			 (json_int_t)(vm->ram - vm->actual), "balloon", b);
+	return json_pack("{s:s, s:s, s:i, s:i, s:I, s:I, s:{s:s, s:I, s:s, s:[s]}, s:o}",
+			 "name", vm->name, "status", vm->paused ? "paused" : "running", "pid",
+			 4711, "cpus", 2, "ram_bytes", (json_int_t)vm->ram, "resident_bytes",
+			 (json_int_t)(vm->ram - vm->actual), "memory", "backing", "memfd",
+			 "host_page_bytes", (json_int_t)4096, "thp", "off", "warnings",
+			 "it is cold", "balloon", b);
 }
 
 static json_t *set_target(struct fake_vm *vm, const json_t *args)
@@ -204,6 +207,12 @@ static json_t *refresh(struct fake_vm *vm)
 			 "statistics", statistics(vm));
 }
 
+static json_t *audit(const struct fake_vm *vm)
+{
+	return json_pack("{s:I, s:I, s:s}", "discarded_bytes", (json_int_t)vm->actual,
+			 "resident_bytes", (json_int_t)vm->cheated, "method", "mincore");
+}
+
 static json_t *answer(struct fake_vm *vm, const char *command, const json_t *args)
 {
 	if (!strcmp(command, "x-aerostat-stat"))
@@ -212,6 +221,8 @@ static json_t *answer(struct fake_vm *vm, const char *command, const json_t *arg
 		return set_target(vm, args);
 	if (!strcmp(command, "x-aerostat-balloon-stats"))
 		return refresh(vm);
+	if (!strcmp(command, "x-aerostat-audit"))
+		return audit(vm);
 	if (!strcmp(command, "query-status"))
 		return json_pack("{s:s}", "status", vm->paused ? "paused" : "running");
 	vm->powerdowns += !strcmp(command, "system_powerdown");

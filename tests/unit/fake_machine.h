@@ -26,6 +26,8 @@ struct balloon {
 	struct balloon_stats stats;
 	uint64_t stats_age_ms, stats_seq; /* seq 0: none came */
 	uint32_t interval;
+	struct audit audit; /* what balloon_audit() gives */
+	int audit_rc;
 };
 
 struct machine {
@@ -50,8 +52,11 @@ static inline void fake_machine_init(struct machine *m, const char *name, uint64
 	m->cfg.cpus = 2;
 	m->cfg.balloon.enabled = balloon;
 	m->state = MACHINE_RUNNING;
+	m->info.memory =
+		(struct gmem_info){.backing = "anon", .thp = "default", .host_page = 4096};
 	m->balloon.st.driver = true;
 	m->balloon.st.progress_age_ms = -1;
+	m->balloon.st.reclaim.backend = "thread";
 	m->balloon.stats_negotiated = true;
 }
 
@@ -217,6 +222,12 @@ int balloon_stats_get(struct balloon *b, struct balloon_stats *out, uint64_t *ag
 	*age_ms = b->stats_age_ms;
 	*seq = b->stats_seq;
 	return 0;
+}
+
+int balloon_audit(struct balloon *b, struct audit *out)
+{
+	*out = b->audit;
+	return b->audit_rc;
 }
 
 uint32_t balloon_stats_interval(struct balloon *b)

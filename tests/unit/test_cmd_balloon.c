@@ -41,6 +41,10 @@ START_TEST(usage_errors_name_the_option)
 	usage("-i/--inflate");
 	FAKE_RUN(&r, &cmd_balloon, "-n", "one", "-w");
 	usage("--wait");
+	FAKE_RUN(&r, &cmd_balloon, "-n", "one", "--audit", "-w");
+	usage("--wait");
+	FAKE_RUN(&r, &cmd_balloon, "-n", "one", "--audit", "-d", "5");
+	usage("--deflate and --audit");
 	FAKE_RUN(&r, &cmd_balloon, "-n", "one", "-i", "5", "-w", "--timeout", "0");
 	usage("--timeout");
 	ck_assert_uint_eq(fake_vms[0].target, 0);
@@ -153,6 +157,26 @@ START_TEST(without_an_action_it_shows)
 }
 END_TEST
 
+START_TEST(an_audit_fails_when_memory_is_in_use)
+{
+	one_vm();
+	fake_vms[0].actual = fake_vms[0].target = 64 * MIB;
+	FAKE_RUN(&r, &cmd_balloon, "-n", "one", "--audit");
+	ck_assert_int_eq(r.status, 0);
+	ck_assert_str_eq(r.out, "one: 64.0 MiB went to the host, none of it is in use again\n");
+	fake_vms[1] = fake_vms[0];
+	fake_vms[1].name = "two";
+	fake_vms[0].cheated = 3 * MIB;
+	FAKE_RUN(&r, &cmd_balloon, "--all", "--audit");
+	ck_assert_int_eq(r.status, 1);
+	ck_assert_str_eq(r.err, "aerostat: balloon: one: 3.0 MiB of the 64.0 MiB that went to "
+				"the host are in use again\n");
+	ck_assert_str_eq(r.out, "two: 64.0 MiB went to the host, none of it is in use again\n");
+	ck_assert_uint_eq(fake_vms[0].targets, 0);
+}
+END_TEST
+
 UNIT_MAIN("cmd_balloon", usage_errors_name_the_option, actions_are_relative_or_absolute_in_mib,
 	  wait_ends_when_reached, wait_tells_how_far_it_came, what_cannot_work_fails_at_once,
-	  one_bad_vm_does_not_keep_others_from_it, without_an_action_it_shows)
+	  one_bad_vm_does_not_keep_others_from_it, without_an_action_it_shows,
+	  an_audit_fails_when_memory_is_in_use)

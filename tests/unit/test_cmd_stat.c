@@ -33,6 +33,8 @@ START_TEST(text_for_people)
 	has("state           running\n");
 	has("memory          256.0 MiB\n");
 	has("  resident      192.0 MiB,");
+	has("  backing       memfd in pages of 4.0 KiB, without transparent huge pages\n");
+	has("  note          it is cold\n");
 	has("balloon         reached, holds 64.0 MiB of 64.0 MiB asked for\n");
 	has("  last progress 1.5 s ago\n");
 	has("  returned      64.0 MiB in all, by 11 discards,");

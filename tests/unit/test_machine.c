@@ -88,6 +88,37 @@ START_TEST(query_tells_what_was_asked_for)
 }
 END_TEST
 
+START_TEST(memory_is_made_of_what_was_asked_for)
+{
+	struct loop *loop = loop_create();
+	struct machine_info info;
+	struct vm_config cfg;
+	struct machine *m;
+	struct err err;
+
+	vm_config_init(&cfg);
+	cfg.kernel = "/dev/null";
+	cfg.memory = (struct mem_config){
+		.backing = MEM_MEMFD, .thp = MEM_THP_OFF, .prealloc = true, .lock = true};
+	m = create(&cfg, loop, &err);
+	ck_assert_msg(m != NULL, "%s", err.msg);
+	machine_query(m, &info);
+	ck_assert_str_eq(info.memory.backing, "memfd");
+	ck_assert_str_eq(info.memory.thp, "off");
+	ck_assert(info.memory.prealloc && info.memory.lock);
+	ck_assert_uint_eq(info.resident, cfg.mem);
+	ck_assert_uint_lt(info.overhead, cfg.mem);
+	machine_destroy(m);
+
+	/* More than any pool has. */
+	cfg.memory = (struct mem_config){.backing = MEM_HUGETLB, .hugepage = GIB};
+	cfg.mem = 2048 * GIB;
+	ck_assert_ptr_null(create(&cfg, loop, &err));
+	ck_assert_ptr_nonnull(strstr(err.msg, "-m/--mem: backing=hugetlb"));
+	loop_destroy(loop);
+}
+END_TEST
+
 START_TEST(the_stats_interval_reaches_the_balloon)
 {
 	struct tiny_machine t;
@@ -102,4 +133,5 @@ END_TEST
 
 UNIT_MAIN_KVM("machine", a_missing_image_names_its_option_and_leaves_nothing,
 	      memory_beyond_the_host_is_refused, a_file_that_is_no_kernel_fails_at_start,
-	      query_tells_what_was_asked_for, the_stats_interval_reaches_the_balloon)
+	      query_tells_what_was_asked_for, memory_is_made_of_what_was_asked_for,
+	      the_stats_interval_reaches_the_balloon)

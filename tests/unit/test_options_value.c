@@ -120,6 +120,32 @@ START_TEST(key_lists)
 }
 END_TEST
 
+/* As in key_lists, but the first item may be the value of `much` alone. */
+START_TEST(a_key_whose_name_may_be_left_out)
+{
+	struct opt o = *row("pump");
+	char buf[OPTIONS_ACCEPTS];
+
+	o.bare = "much";
+	ck_assert_int_eq(options_value(&o, "--x", "2G", &got, &err), 0);
+	ck_assert_uint_eq(got.pump.much, 2 * GIB);
+	ck_assert_int_eq(options_value(&o, "--x", "3,fast=on,wait=2", &got, &err), 0);
+	ck_assert_uint_eq(got.pump.much, 3 * MIB);
+	ck_assert(got.pump.fast && got.pump.wait == 2);
+	ck_assert_int_eq(options_value(&o, "--x", "much=4", &got, &err), 0);
+	ck_assert_uint_eq(got.pump.much, 4 * MIB);
+	ck_assert_int_eq(options_value(&o, "--x", "", &got, &err), -EINVAL);
+	ck_assert_str_eq(err.msg, "--x: '' is not accepted; give a size such as 512M or 2G (a "
+				  "bare number is MiB)");
+	ck_assert_int_eq(options_value(&o, "--x", "fast=on,3", &got, &err), -EINVAL);
+	ck_assert_int_eq(options_value(&o, "--x", "3,4", &got, &err), -EINVAL);
+	ck_assert_int_eq(options_value(&o, "--x", "3,much=4", &got, &err), -EINVAL);
+	ck_assert_str_eq(err.msg, "--x: 'much' is given twice; give each key once");
+	ck_assert_str_eq(options_accepts(&o, buf), "SIZE, or a comma-separated list of "
+						   "much=SIZE, fast=on|off, wait=N");
+}
+END_TEST
+
 START_TEST(a_key_counts_once_in_a_list)
 {
 	ck_assert_int_eq(value("pump", "wait=1,wait=1"), -EINVAL);
@@ -160,5 +186,5 @@ START_TEST(limits_are_told_in_the_largest_exact_unit)
 END_TEST
 
 UNIT_MAIN("options_value", numbers, sizes, switches_and_choices, texts_fit_or_are_refused,
-	  key_lists, a_key_counts_once_in_a_list, long_texts_are_cut_in_messages, labels,
-	  limits_are_told_in_the_largest_exact_unit)
+	  key_lists, a_key_whose_name_may_be_left_out, a_key_counts_once_in_a_list,
+	  long_texts_are_cut_in_messages, labels, limits_are_told_in_the_largest_exact_unit)

@@ -7,7 +7,7 @@
 START_TEST(test_vm_without_a_balloon)
 {
 	struct qmp_fixture f;
-	char want[512];
+	char want[768];
 
 	qmp_fixture_setup(&f);
 	f.m.cfg.balloon.enabled = false;
@@ -18,12 +18,21 @@ START_TEST(test_vm_without_a_balloon)
 					 .uptime_ms = 14,
 					 .resets = 15,
 					 .console_out = 16,
-					 .console_dropped = 17};
+					 .console_dropped = 17,
+					 .memory = {.backing = "hugetlb",
+						    .thp = "none",
+						    .host_page = 2 * MIB,
+						    .prealloc = true,
+						    .warning = {"a", "b"},
+						    .nwarnings = 2}};
 	snprintf(want, sizeof(want),
 		 "{\"name\": \"vm\", \"status\": \"paused\", \"running\": false, \"pid\": %d, "
 		 "\"cpus\": 2, \"ram_bytes\": 536870912, \"resident_bytes\": 11, "
 		 "\"overhead_bytes\": 12, \"exits\": 13, \"uptime_ms\": 14, \"resets\": 15, "
-		 "\"console_out_bytes\": 16, \"console_dropped_bytes\": 17, \"balloon\": null}",
+		 "\"console_out_bytes\": 16, \"console_dropped_bytes\": 17, \"memory\": "
+		 "{\"backing\": \"hugetlb\", \"host_page_bytes\": 2097152, \"thp\": \"none\", "
+		 "\"prealloc\": true, \"lock\": false, \"warnings\": [\"a\", \"b\"]}, "
+		 "\"balloon\": null}",
 		 getpid());
 	assert_json(stat_vm(&f.vm), want);
 }
@@ -55,6 +64,14 @@ START_TEST(test_balloon)
 				      .discarded = 3,
 				      .double_inflates = 31,
 				      .stray_deflates = 32},
+			    .backend = "thread",
+			    .discarding = 4,
+			    .backlog_max = 5,
+			    .backlog_peak = 6,
+			    .full_waits = 37,
+			    .give_waits = 38,
+			    .discard_runs = 39,
+			    .fallbacks = 40,
 			    .discard_calls = 33,
 			    .discard_bytes = 34,
 			    .discard_errors = 35,
@@ -69,10 +86,16 @@ START_TEST(test_balloon)
 		"\"features\": 4294967299, \"target_bytes\": 21, \"actual_bytes\": 22, "
 		"\"ballooned_bytes\": 23, \"progress_age_ms\": 24, \"oom_deflates\": 25, "
 		"\"inflate_messages\": 26, \"deflate_messages\": 27, \"notifies\": 28, "
-		"\"interrupts\": 29, \"violations\": 30, \"reclaim\": {\"pending_bytes\": "
-		"8192, "
+		"\"interrupts\": 29, \"violations\": 30, \"reclaim\": {\"backend\": "
+		"\"thread\", "
+		"\"sync\": false, \"pending_bytes\": 8192, \"parked_bytes\": 0, "
+		"\"held_bytes\": 0, \"discarding_bytes\": 16384, "
 		"\"discarded_bytes\": 12288, \"double_inflates\": 31, \"stray_deflates\": 32, "
-		"\"bad_pfns\": 36, \"discard_calls\": 33, \"discard_bytes_total\": 34, "
+		"\"bad_pfns\": 36, \"backlog_max_bytes\": 20480, \"backlog_peak_bytes\": "
+		"24576, "
+		"\"backlog_waits\": 37, \"deflate_waits\": 38, \"discard_runs\": 39, "
+		"\"discard_fallbacks\": 40, \"discard_calls\": 33, \"discard_bytes_total\": "
+		"34, "
 		"\"discard_errors\": 35}, \"stats_interval_seconds\": 10, \"statistics\": "
 		"null}");
 	json_decref(vm);

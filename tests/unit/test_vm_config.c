@@ -33,11 +33,14 @@ START_TEST(defaults)
 	ck_assert_ptr_null(c.initrd);
 	ck_assert_ptr_null(c.pidfile);
 	ck_assert_int_eq(c.console, CONSOLE_STDIO);
+	ck_assert_int_eq(c.reclaim, RECLAIM_SYNC);
 	ck_assert_int_eq(c.loglevel, LOG_WARN);
 	ck_assert(!c.balloon.enabled && c.balloon.must_tell_host && c.balloon.stats &&
 		  !c.balloon.deflate_on_oom);
 	ck_assert_uint_eq(c.balloon.initial, 0);
 	ck_assert_uint_eq(c.balloon.stats_interval, 0);
+	ck_assert(c.memory.backing == MEM_ANON && c.memory.thp == MEM_THP_DEFAULT &&
+		  !c.memory.hugepage && !c.memory.prealloc && !c.memory.lock);
 }
 END_TEST
 
@@ -121,6 +124,37 @@ START_TEST(the_balloon_is_checked_when_there_is_one)
 }
 END_TEST
 
+START_TEST(the_keys_of_memory_fit_each_other)
+{
+	good();
+	c.memory.hugepage = 2 * MIB;
+	refused("-m/--mem: hugepage is for backing=hugetlb");
+	c.memory.backing = MEM_MEMFD;
+	c.memory.hugepage = GIB;
+	refused("-m/--mem: hugepage is for backing=hugetlb");
+	c.memory.backing = MEM_HUGETLB;
+	c.memory.hugepage = 4 * MIB;
+	refused("-m/--mem: hugepage: 4.0 MiB; give 2M or 1G");
+	c.memory.backing = MEM_HUGETLB;
+	c.memory.thp = MEM_THP_OFF;
+	refused("-m/--mem: thp is for backing=anon or memfd");
+	c.memory.backing = MEM_HUGETLB;
+	c.mem = 65 * MIB;
+	refused("-m/--mem: size: 65.0 MiB; give a multiple of 2.0 MiB");
+	c.memory.backing = MEM_HUGETLB;
+	c.memory.hugepage = GIB;
+	refused("-m/--mem: size: 256.0 MiB; give a multiple of 1.0 GiB");
+	c.memory.backing = MEM_HUGETLB;
+	ck_assert_int_eq(vm_config_check(&c, &err), 0);
+	ck_assert_uint_eq(c.memory.hugepage, 2 * MIB);
+	good();
+	c.memory = (struct mem_config){
+		.backing = MEM_MEMFD, .thp = MEM_THP_ON, .prealloc = true, .lock = true};
+	c.balloon.enabled = true;
+	ck_assert_int_eq(vm_config_check(&c, &err), 0);
+}
+END_TEST
+
 START_TEST(names)
 {
 	static const char *const ok[] = {"a", "0", "_", "web-1", "a.b_c-", "Z9"};
@@ -142,4 +176,5 @@ START_TEST(names)
 END_TEST
 
 UNIT_MAIN("vm_config", defaults, an_empty_name_becomes_one, each_field_is_checked,
-	  the_command_line_has_a_limit, the_balloon_is_checked_when_there_is_one, names)
+	  the_command_line_has_a_limit, the_balloon_is_checked_when_there_is_one,
+	  the_keys_of_memory_fit_each_other, names)

@@ -74,11 +74,51 @@ START_TEST(balloon_keys_reach_their_fields)
 }
 END_TEST
 
+START_TEST(memory_is_a_size_or_keys)
+{
+	ck_assert_int_eq(PARSE("-m", "1G"), 0);
+	ck_assert_uint_eq(c.mem, GIB);
+	ck_assert_int_eq(PARSE("--mem=2G"), 0);
+	ck_assert_uint_eq(c.mem, 2 * GIB);
+	ck_assert_int_eq(PARSE("-m64,backing=memfd"), 0);
+	ck_assert_uint_eq(c.mem, 64 * MIB);
+	ck_assert_int_eq(c.memory.backing, MEM_MEMFD);
+	ck_assert_int_eq(PARSE("--mem", "backing=hugetlb,hugepage=1G,size=4G,thp=off,"
+					"prealloc=on,lock=on"),
+			 0);
+	ck_assert_uint_eq(c.mem, 4 * GIB);
+	ck_assert_int_eq(c.memory.backing, MEM_HUGETLB);
+	ck_assert_uint_eq(c.memory.hugepage, GIB);
+	ck_assert_int_eq(c.memory.thp, MEM_THP_OFF);
+	ck_assert(c.memory.prealloc && c.memory.lock);
+	/* One after the other adds up. */
+	ck_assert_int_eq(PARSE("-m", "1G", "-m", "thp=on"), 0);
+	ck_assert_uint_eq(c.mem, GIB);
+	ck_assert_int_eq(c.memory.thp, MEM_THP_ON);
+	ck_assert_int_eq(PARSE("-m", "backing=anon,thp=default"), 0);
+	ck_assert_uint_eq(c.mem, VM_MEM_DEFAULT);
+	ck_assert_int_eq(c.memory.backing, MEM_ANON);
+	ck_assert_int_eq(c.memory.thp, MEM_THP_DEFAULT);
+
+	ck_assert_int_eq(PARSE("-m", "1G,size=2G"), -EINVAL);
+	ck_assert_ptr_nonnull(strstr(err.msg, "'size' is given twice"));
+	ck_assert_int_eq(PARSE("-m", "backing=memfd,1G"), -EINVAL);
+	ck_assert_int_eq(PARSE("-m", "backing=file"), -EINVAL);
+	ck_assert_ptr_nonnull(strstr(err.msg, "anon, memfd or hugetlb"));
+	ck_assert_int_eq(PARSE("-m", "1X"), -EINVAL);
+	ck_assert_str_eq(err.msg, "-m/--mem: '1X' is not accepted; give a size such as 512M or "
+				  "2G (a bare number is MiB)");
+}
+END_TEST
+
 /* No message may be so long that what is accepted is cut off. */
-START_TEST(the_list_of_balloon_keys_fits_its_message)
+START_TEST(lists_of_keys_fit_their_messages)
 {
 	ck_assert_int_eq(PARSE("--balloon=1234567890123456789012345678901234567890"), -EINVAL);
 	ck_assert_ptr_nonnull(strstr(err.msg, "stats-interval=SECONDS"));
+	ck_assert_int_eq(PARSE("-m", "1234567890123456789012345678901234567890=1"), -EINVAL);
+	ck_assert_ptr_nonnull(strstr(err.msg, "give SIZE, or a comma-separated list of size="));
+	ck_assert_ptr_nonnull(strstr(err.msg, "lock=on|off"));
 }
 END_TEST
 
@@ -124,5 +164,6 @@ START_TEST(what_is_added_counts_too)
 END_TEST
 
 UNIT_MAIN("vm_options", everything_reaches_its_field, words_match_their_enums,
-	  balloon_keys_reach_their_fields, the_list_of_balloon_keys_fits_its_message,
-	  a_console_is_added_when_none_is_named, what_is_added_counts_too)
+	  balloon_keys_reach_their_fields, memory_is_a_size_or_keys,
+	  lists_of_keys_fit_their_messages, a_console_is_added_when_none_is_named,
+	  what_is_added_counts_too)

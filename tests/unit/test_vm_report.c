@@ -56,4 +56,33 @@ START_TEST(members_may_be_missing_or_odd)
 }
 END_TEST
 
-UNIT_MAIN("vm_report", a_balloon_in_one_line, members_may_be_missing_or_odd)
+START_TEST(what_memory_is_made_of)
+{
+	json_t *j = json_loads("{\"memory\": {\"backing\": \"hugetlb\", \"host_page_bytes\": "
+			       "1073741824, \"thp\": \"none\", \"prealloc\": true, \"lock\": "
+			       "true, \"warnings\": [\"one\", 2, \"three\"]}}",
+			       0, NULL);
+	char *text;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	report_vm(j, f);
+	fclose(f);
+	ck_assert_ptr_nonnull(strstr(text, "  backing       hugetlb in pages of 1.0 GiB, "
+					   "preallocated, locked\n"));
+	ck_assert_ptr_nonnull(strstr(text, "  note          one\n"));
+	ck_assert_ptr_nonnull(strstr(text, "  note          three\n"));
+	free(text);
+	json_decref(j);
+	j = json_loads("{\"memory\": {\"backing\": \"anon\", \"thp\": \"on\"}}", 0, NULL);
+	f = open_memstream(&text, &len);
+	report_vm(j, f);
+	fclose(f);
+	ck_assert_ptr_nonnull(strstr(text, ", with transparent huge pages\n"));
+	free(text);
+	json_decref(j);
+}
+END_TEST
+
+UNIT_MAIN("vm_report", a_balloon_in_one_line, members_may_be_missing_or_odd,
+	  what_memory_is_made_of)

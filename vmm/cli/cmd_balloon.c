@@ -11,7 +11,7 @@
 struct balloon_args {
 	struct cli_select select;
 	uint64_t inflate, deflate, target;
-	bool wait;
+	bool wait, audit;
 	uint32_t timeout; /* seconds */
 };
 
@@ -44,6 +44,10 @@ static const struct opt rows[] = {
 	 .max = 4096 * TIB,
 	 .help = "have the balloon hold SIZE in all: what the guest\ndoes without, not what is "
 		 "left to it"},
+	{.name = "audit",
+	 .type = OPT_FLAG,
+	 .offset = AT(audit),
+	 .help = "is what the guest gave still out of use?"},
 	{.letter = 'w',
 	 .name = "wait",
 	 .type = OPT_FLAG,
@@ -59,17 +63,21 @@ static const struct opt rows[] = {
 };
 static const struct opt_table table = OPT_TABLE(rows);
 
-enum action { SHOW, INFLATE, DEFLATE, TARGET };
+enum action { SHOW, INFLATE, DEFLATE, TARGET, AUDIT };
 
 /* The one action asked for; CLI_GO, or CLI_USAGE and it was said. */
 static int check(const struct balloon_args *a, const struct options_found *found,
 		 enum action *action)
 {
 	static const char *const names[] = {
-		[INFLATE] = "inflate", [DEFLATE] = "deflate", [TARGET] = "target"};
+		[INFLATE] = "inflate",
+		[DEFLATE] = "deflate",
+		[TARGET] = "target",
+		[AUDIT] = "audit",
+	};
 
 	*action = SHOW;
-	for (int i = INFLATE; i <= TARGET; i++) {
+	for (int i = INFLATE; i <= AUDIT; i++) {
 		if (!options_given(&table, found, names[i]))
 			continue;
 		if (*action != SHOW) {
@@ -79,7 +87,7 @@ static int check(const struct balloon_args *a, const struct options_found *found
 		}
 		*action = (enum action)i;
 	}
-	if (*action == SHOW && a->wait) {
+	if ((*action == SHOW || *action == AUDIT) && a->wait) {
 		cli_error(
 			&cmd_balloon,
 			"-w/--wait waits for an action; give --inflate, --deflate or --target");
@@ -114,6 +122,28 @@ static void show(struct cli_vms *v)
 			continue;
 		printf("%s: %s\n", v->vm[i].name, report_balloon(b, text));
 		json_decref(stat);
+	}
+}
+
+/* As a check does: a page in use again is a failure, which a script sees by the status. */
+static void audit(struct cli_vms *v)
+{
+	for (size_t i = 0; i < v->n; i++) {
+		struct cli_vm *vm = &v->vm[i];
+		uint64_t gone, resident;
+		json_t *answer;
+
+		if (vms_execute(v, vm, "x-aerostat-audit", NULL, &answer))
+			continue;
+		gone = report_number(answer, "discarded_bytes");
+		resident = report_number(answer, "resident_bytes");
+		json_decref(answer);
+		if (resident)
+			vms_error(v, vm, "%s of the %s that went to the host are in use again",
+				  cli_size(resident), cli_size(gone));
+		else
+			printf("%s: %s went to the host, none of it is in use again\n",
+			       vm->name, cli_size(gone));
 	}
 }
 
@@ -188,6 +218,8 @@ static int balloon_main(int argc, char **argv)
 	vms_open(&v, &cmd_balloon, &args.select);
 	if (action == SHOW)
 		show(&v);
+	else if (action == AUDIT)
+		audit(&v);
 	else
 		act(&v, &args, action);
 	status = vms_status(&v);
@@ -202,7 +234,9 @@ const struct command cmd_balloon = {
 		 "shown.\n"
 		 "With --wait the exit status is 1 when the guest does not get there: nothing "
 		 "moved\n"
-		 "for 10 seconds, or the time was up; how far it came is printed.",
+		 "for 10 seconds, or the time was up; how far it came is printed. With --audit "
+		 "it is 1\n"
+		 "when memory of the balloon is in use again.",
 	.table = &table,
 	.main = balloon_main,
 };

@@ -2,6 +2,7 @@
 #include "vmm/cli/vm_report.h"
 
 #include <stdarg.h>
+#include <string.h>
 
 #include "vmm/cli/cli.h"
 
@@ -97,6 +98,31 @@ static void report_balloon_lines(const json_t *b, FILE *out)
 	report_reclaim(json_object_get(b, "reclaim"), out);
 }
 
+static const char *thp_text(const char *thp)
+{
+	if (!strcmp(thp, "on"))
+		return ", with transparent huge pages";
+	return strcmp(thp, "off") ? "" : ", without transparent huge pages";
+}
+
+static void report_memory(const json_t *m, FILE *out)
+{
+	const json_t *warning;
+	size_t i;
+
+	if (!json_is_object(m))
+		return;
+	line(out, "  backing", "%s in pages of %s%s%s%s", report_text(m, "backing"),
+	     cli_size(report_number(m, "host_page_bytes")), thp_text(report_text(m, "thp")),
+	     is_true(m, "prealloc") ? ", preallocated" : "",
+	     is_true(m, "lock") ? ", locked" : "");
+	json_array_foreach(json_object_get(m, "warnings"), i, warning)
+	{
+		if (json_is_string(warning))
+			line(out, "  note", "%s", json_string_value(warning));
+	}
+}
+
 void report_vm(const json_t *vm, FILE *out)
 {
 	line(out, "name", "%s", report_text(vm, "name"));
@@ -108,6 +134,7 @@ void report_vm(const json_t *vm, FILE *out)
 	line(out, "  resident", "%s, and %s of the monitor itself",
 	     cli_size(report_number(vm, "resident_bytes")),
 	     cli_size(report_number(vm, "overhead_bytes")));
+	report_memory(json_object_get(vm, "memory"), out);
 	line(out, "exits", "%llu", COUNT(vm, "exits"));
 	line(out, "resets", "%llu", COUNT(vm, "resets"));
 	line(out, "console", "%s written, %s dropped",

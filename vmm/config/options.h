@@ -14,7 +14,7 @@
  *   OPT_UINT    uint32_t     a decimal number within min..max
  *   OPT_CHOICE  an enum      index of the word in the NULL-terminated `choices`
  *   OPT_KEYS    a struct     KEY=VALUE[,...] by the table `keys`, whose offsets are in that
- * struct
+ *                            struct; the first item may be a VALUE alone, that of `bare`
  */
 #ifndef AEROSTAT_CONFIG_OPTIONS_H
 #define AEROSTAT_CONFIG_OPTIONS_H
@@ -51,6 +51,7 @@ struct opt {
 	uint64_t min, max;
 	const char *const *choices;
 	const struct opt_table *keys;
+	const char *bare; /* the key whose name may be left out of the first item; NULL: none */
 };
 
 #define OPTIONS_MAX 64 /* rows of a table */

@@ -54,8 +54,19 @@ static void accepts_size(const struct opt *o, struct text *t)
 		add(t, " (a bare number is MiB)");
 }
 
+static const struct opt *find_key(const struct opt *o, const char *name)
+{
+	for (unsigned i = 0; i < o->keys->count; i++) {
+		if (!strcmp(o->keys->rows[i].name, name))
+			return &o->keys->rows[i];
+	}
+	return NULL;
+}
+
 static void accepts_keys(const struct opt *o, struct text *t)
 {
+	if (o->bare)
+		add(t, "%s, or ", find_key(o, o->bare)->arg);
 	add(t, "a comma-separated list of ");
 	for (unsigned i = 0; i < o->keys->count; i++)
 		add(t, "%s%s=%s", i ? ", " : "", o->keys->rows[i].name, o->keys->rows[i].arg);
@@ -149,28 +160,20 @@ static bool parse_choice(const struct opt *o, const char *text, void *field)
 	return false;
 }
 
-static const struct opt *find_key(const struct opt *o, const char *name)
-{
-	for (unsigned i = 0; i < o->keys->count; i++) {
-		if (!strcmp(o->keys->rows[i].name, name))
-			return &o->keys->rows[i];
-	}
-	return NULL;
-}
-
-/* One KEY=VALUE; *seen has a bit per key of this list. */
-static int parse_pair(const struct opt *o, const char *label, char *pair, void *field,
-		      uint64_t *seen, struct err *err)
+/* One KEY=VALUE, or a VALUE of `bare` (NULL: none). *seen has a bit per key of this list. */
+static int parse_pair(const struct opt *o, const char *label, char *pair, const char *bare,
+		      void *field, uint64_t *seen, struct err *err)
 {
 	char *eq = strchr(pair, '=');
 	const struct opt *key;
 	char key_label[OPTIONS_LABEL + 32];
 	uint64_t bit;
 
-	if (!eq)
+	if (!eq && !bare)
 		return refuse(o, label, pair, err);
-	*eq = '\0';
-	key = find_key(o, pair);
+	if (eq)
+		*eq = '\0';
+	key = find_key(o, eq ? pair : bare);
 	if (!key)
 		return refuse(o, label, pair, err);
 	bit = 1ull << (key - o->keys->rows);
@@ -178,6 +181,8 @@ static int parse_pair(const struct opt *o, const char *label, char *pair, void *
 		return err_set(err, -EINVAL, "%s: '%s' is given twice; give each key once",
 			       label, key->name);
 	*seen |= bit;
+	if (!eq)
+		return options_value(key, label, pair, field, err);
 	snprintf(key_label, sizeof(key_label), "%s: %s", label, key->name);
 	return options_value(key, key_label, eq + 1, field, err);
 }
@@ -185,6 +190,7 @@ static int parse_pair(const struct opt *o, const char *label, char *pair, void *
 static int parse_keys(const struct opt *o, const char *label, const char *text, void *field,
 		      struct err *err)
 {
+	const char *bare = o->bare;
 	uint64_t seen = 0;
 	char pair[128];
 
@@ -197,9 +203,10 @@ static int parse_keys(const struct opt *o, const char *label, const char *text, 
 			return refuse(o, label, text, err);
 		memcpy(pair, text, len);
 		pair[len] = '\0';
-		rc = parse_pair(o, label, pair, field, &seen, err);
+		rc = parse_pair(o, label, pair, bare, field, &seen, err);
 		if (rc || !text[len])
 			return rc;
+		bare = NULL;
 		text += len + 1;
 	}
 }

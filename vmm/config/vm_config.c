@@ -15,6 +15,7 @@ void vm_config_init(struct vm_config *c)
 		.mem = VM_MEM_DEFAULT,
 		.cpus = 1,
 		.balloon = {.must_tell_host = true, .stats = true},
+		.reclaim = RECLAIM_SYNC,
 		.console = CONSOLE_STDIO,
 		.loglevel = LOG_WARN,
 	};
@@ -48,6 +49,38 @@ static int check_name(struct vm_config *c, struct err *err)
 	return 0;
 }
 
+static int check_memory(struct vm_config *c, struct err *err)
+{
+	struct mem_config *m = &c->memory;
+	char size[SIZE_TEXT], page[SIZE_TEXT];
+
+	if (c->mem < VM_MEM_MIN || c->mem % PAGE)
+		return err_set(err, -EINVAL,
+			       "-m/--mem: %s; give at least %lluM, in steps of 4K",
+			       size_format(c->mem, size), VM_MEM_MIN / MIB);
+	if (m->backing != MEM_HUGETLB) {
+		if (m->hugepage)
+			return err_set(err, -EINVAL,
+				       "-m/--mem: hugepage is for backing=hugetlb; give thp=on "
+				       "for transparent huge pages");
+		return 0;
+	}
+	if (!m->hugepage)
+		m->hugepage = 2 * MIB;
+	if (m->hugepage != 2 * MIB && m->hugepage != GIB)
+		return err_set(err, -EINVAL, "-m/--mem: hugepage: %s; give 2M or 1G",
+			       size_format(m->hugepage, page));
+	if (m->thp != MEM_THP_DEFAULT)
+		return err_set(err, -EINVAL,
+			       "-m/--mem: thp is for backing=anon or memfd; hugetlb has huge "
+			       "pages of its own");
+	if (c->mem % m->hugepage)
+		return err_set(err, -EINVAL,
+			       "-m/--mem: size: %s; give a multiple of %s for backing=hugetlb",
+			       size_format(c->mem, size), size_format(m->hugepage, page));
+	return 0;
+}
+
 static int check_balloon(const struct vm_config *c, struct err *err)
 {
 	const struct balloon_config *b = &c->balloon;
@@ -70,7 +103,6 @@ static int check_balloon(const struct vm_config *c, struct err *err)
 
 int vm_config_check(struct vm_config *c, struct err *err)
 {
-	char size[SIZE_TEXT];
 	int rc;
 
 	if (!c->kernel || !c->kernel[0])
@@ -80,10 +112,9 @@ int vm_config_check(struct vm_config *c, struct err *err)
 			       "-i/--initrd is empty; give a file or leave it out");
 	if (c->pidfile && !c->pidfile[0])
 		return err_set(err, -EINVAL, "--pidfile is empty; give a file or leave it out");
-	if (c->mem < VM_MEM_MIN || c->mem % PAGE)
-		return err_set(err, -EINVAL,
-			       "-m/--mem: %s; give at least %lluM, in steps of 4K",
-			       size_format(c->mem, size), VM_MEM_MIN / MIB);
+	rc = check_memory(c, err);
+	if (rc)
+		return rc;
 	if (c->cpus < 1 || c->cpus > VM_CPUS_MAX)
 		return err_set(err, -EINVAL, "-c/--cpus: %u; give 1 to %d", c->cpus,
 			       VM_CPUS_MAX);

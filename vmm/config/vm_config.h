@@ -16,6 +16,31 @@
 #define VM_MEM_DEFAULT (256 * MIB)
 #define VM_CMDLINE_MAX 2047 /* bytes without NUL; x86 boot protocol's cmdline_size */
 
+/* Where guest memory comes from; gmem.h says what that means. */
+enum mem_backing { MEM_ANON, MEM_MEMFD, MEM_HUGETLB };
+enum mem_thp { MEM_THP_DEFAULT, MEM_THP_ON, MEM_THP_OFF };
+
+struct mem_config {
+	enum mem_backing backing;
+	uint64_t hugepage; /* bytes, 2 MiB or 1 GiB; for MEM_HUGETLB only, else 0 */
+	enum mem_thp thp;  /* transparent huge pages */
+	bool prealloc;	   /* populated before the guest starts */
+	bool lock;	   /* never swapped */
+};
+
+/* What gives guest memory back to the host, and when. See vmm/reclaim/reclaim.h. */
+enum reclaim_kind {
+	RECLAIM_URING,	/* a thread, with long runs by io_uring */
+	RECLAIM_THREAD, /* a thread */
+	RECLAIM_SYNC,	/* the vCPU that sends the message, before it is answered */
+	RECLAIM_NONE,	/* nothing is given back: for measuring the limit */
+};
+
+enum deflate_kind {
+	DEFLATE_LAZY,	  /* pages that the guest takes back come when it touches them */
+	DEFLATE_POPULATE, /* all of a message, before it is answered */
+};
+
 enum console_kind { CONSOLE_STDIO, CONSOLE_NONE };
 
 struct balloon_config {
@@ -25,6 +50,8 @@ struct balloon_config {
 	bool stats;		 /* offer VIRTIO_BALLOON_F_STATS_VQ */
 	bool deflate_on_oom;	 /* offer VIRTIO_BALLOON_F_DEFLATE_ON_OOM */
 	uint32_t stats_interval; /* seconds between polls; 0: only on demand */
+	enum deflate_kind deflate;
+	uint64_t backlog; /* bytes that may wait to be given back; 0: the engine's default */
 };
 
 struct vm_config {
@@ -33,8 +60,10 @@ struct vm_config {
 	const char *initrd; /* NULL: none */
 	const char *params; /* kernel command line; NULL: none */
 	uint64_t mem;	    /* bytes */
+	struct mem_config memory;
 	uint32_t cpus;
 	struct balloon_config balloon;
+	enum reclaim_kind reclaim;
 	enum console_kind console;
 	const char *pidfile; /* NULL: none */
 	enum log_level loglevel;
@@ -45,8 +74,9 @@ void vm_config_init(struct vm_config *c);
 
 /*
  * Check what no single option can: a kernel was named, sizes are multiples of 4 KiB and in
- * range, the balloon's initial target is below the memory size, the command line's length.
- * An empty name becomes "vm-<pid>". 0, or -EINVAL with one line naming the option.
+ * range, the keys of --mem fit each other, the balloon's initial target is below the memory
+ * size, the command line's length. An empty name becomes "vm-<pid>", the size of huge pages
+ * 2 MiB. 0, or -EINVAL with one line naming the option.
  */
 int vm_config_check(struct vm_config *c, struct err *err);
 

@@ -5,9 +5,13 @@
 #include <stdio.h>
 #include <string.h>
 
-/* In the order of enum console_kind and of enum log_level. */
+/* In the order of their enums: console_kind, log_level, and so on. */
 static const char *const consoles[] = {"stdio", "none", NULL};
+static const char *const reclaims[] = {"uring", "thread", "sync", "none", NULL};
+static const char *const deflates[] = {"lazy", "populate", NULL};
 static const char *const levels[] = {"error", "warn", "info", "debug", NULL};
+static const char *const backings[] = {"anon", "memfd", "hugetlb", NULL};
+static const char *const thps[] = {"default", "on", "off", NULL};
 
 #define KEY(member) offsetof(struct balloon_config, member)
 
@@ -40,10 +44,63 @@ static const struct opt balloon_rows[] = {
 	 .arg = "SECONDS",
 	 .max = 86400,
 	 .help = "ask for statistics this often; 0: only on demand\n(default 0)"},
+	{.name = "deflate",
+	 .type = OPT_CHOICE,
+	 .offset = KEY(deflate),
+	 .arg = "HOW",
+	 .choices = deflates,
+	 .help = "memory the guest takes back comes when it is touched\n"
+		 "(lazy) or at once (populate; default lazy)"},
+	{.name = "backlog",
+	 .type = OPT_SIZE,
+	 .offset = KEY(backlog),
+	 .arg = "SIZE",
+	 .unit = MIB,
+	 .min = 8 * MIB,
+	 .help = "at most this much waits to be given back\n"
+		 "(default 512M; with transparent huge pages, all)"},
 };
 static const struct opt_table balloon_keys = OPT_TABLE(balloon_rows);
 
 #define AT(member) offsetof(struct vm_config, member)
+
+static const struct opt mem_rows[] = {
+	{.name = "size",
+	 .type = OPT_SIZE,
+	 .offset = AT(mem),
+	 .arg = "SIZE",
+	 .unit = MIB,
+	 .help = "how much; the name may be left out"},
+	{.name = "backing",
+	 .type = OPT_CHOICE,
+	 .offset = AT(memory.backing),
+	 .arg = "KIND",
+	 .choices = backings,
+	 .help = "what it is made of: anon, memfd or hugetlb\n(default anon)"},
+	{.name = "hugepage",
+	 .type = OPT_SIZE,
+	 .offset = AT(memory.hugepage),
+	 .arg = "2M|1G",
+	 .unit = MIB,
+	 .help = "the size of hugetlb's pages (default 2M)"},
+	{.name = "thp",
+	 .type = OPT_CHOICE,
+	 .offset = AT(memory.thp),
+	 .arg = "on|off",
+	 .choices = thps,
+	 .help = "transparent huge pages (default: as the host has it)"},
+	{.name = "prealloc",
+	 .type = OPT_SWITCH,
+	 .offset = AT(memory.prealloc),
+	 .arg = "on|off",
+	 .help = "have all of it before the guest starts (default off)"},
+	{.name = "lock",
+	 .type = OPT_SWITCH,
+	 .offset = AT(memory.lock),
+	 .arg = "on|off",
+	 .help = "never swap it (default off)"},
+};
+static const struct opt_table mem_keys = OPT_TABLE(mem_rows);
 
 static const struct opt rows[] = {
 	{.letter = 'k',
@@ -66,10 +123,11 @@ static const struct opt rows[] = {
 	 .help = "the kernel command line"},
 	{.letter = 'm',
 	 .name = "mem",
-	 .type = OPT_SIZE,
-	 .offset = AT(mem),
-	 .arg = "SIZE",
-	 .unit = MIB,
+	 .type = OPT_KEYS,
+	 .offset = 0, /* the keys lie in struct vm_config itself */
+	 .arg = "SIZE[,KEY=VALUE,...]",
+	 .keys = &mem_keys,
+	 .bare = "size",
 	 .help = "the guest's memory; a bare number is MiB\n(default 256)"},
 	{.letter = 'c',
 	 .name = "cpus",
@@ -92,6 +150,13 @@ static const struct opt rows[] = {
 	 .optional = true,
 	 .keys = &balloon_keys,
 	 .help = "give the VM a balloon"},
+	{.name = "reclaim",
+	 .type = OPT_CHOICE,
+	 .offset = AT(reclaim),
+	 .arg = "HOW",
+	 .choices = reclaims,
+	 .help = "how the balloon's memory goes back: uring, thread,\n"
+		 "sync or none (none: not at all, to measure)\n(default sync)"},
 	{.name = "console",
 	 .type = OPT_CHOICE,
 	 .offset = AT(console),

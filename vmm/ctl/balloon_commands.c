@@ -144,3 +144,21 @@ json_t *qmp_stats_interval(struct qmp_call *c, json_t *args)
 	rc = machine_set_stats_interval(c->vm->machine, (uint32_t)seconds);
 	return rc ? fail(c, rc) : json_object();
 }
+
+json_t *qmp_audit(struct qmp_call *c, json_t *args)
+{
+	struct balloon *b = balloon_of(c);
+	struct audit a;
+	int rc;
+
+	(void)args;
+	if (!b)
+		return NULL;
+	rc = balloon_audit(b, &a);
+	if (rc)
+		return fail(c, rc);
+	return json_pack("{s:o, s:o, s:s}", "discarded_bytes",
+			 stat_number(a.pages * GMEM_PAGE_SIZE), "resident_bytes",
+			 stat_number(a.resident * GMEM_PAGE_SIZE), "method",
+			 gmem_method_name(a.method));
+}

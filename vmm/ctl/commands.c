@@ -125,6 +125,7 @@ static const struct command_spec commands[] = {
 	 qmp_stats_interval,
 	 true,
 	 {{"seconds", ARG_INTEGER, true, 0, UINT32_MAX}}},
+	{"x-aerostat-audit", qmp_audit, true, {{0}}},
 };
 
 #define NCOMMANDS (sizeof(commands) / sizeof(commands[0]))

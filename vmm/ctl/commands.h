@@ -17,16 +17,24 @@
  *
  * x-aerostat-stat
  *     -> {"name", "status" (as query-status), "running", "pid", "cpus", "ram_bytes",
- * "resident_bytes", "overhead_bytes", "exits", "uptime_ms", "resets", "console_out_bytes",
+ *         "resident_bytes", "overhead_bytes",
+ *         "memory": {"backing": "anon" | "memfd" | "hugetlb",
+ *                    "host_page_bytes": n (the least that goes back to the host),
+ *                    "thp": "default" | "on" | "off" | "none", "prealloc": bool,
+ *                    "lock": bool, "warnings": [text, ...]},
+ *         "exits", "uptime_ms", "resets", "console_out_bytes",
  *         "console_dropped_bytes", "balloon": null or {
  *             "state": "idle" | "inflating" | "deflating" | "stalled" | "reached",
  *             "driver": bool, "needs_reset": bool, "features": the negotiated bits,
  *             "target_bytes", "actual_bytes" (as the guest says), "ballooned_bytes" (as
  *             counted here), "progress_age_ms": n or null (never), "oom_deflates",
  *             "inflate_messages", "deflate_messages", "notifies", "interrupts", "violations",
- *             "reclaim": {"pending_bytes", "discarded_bytes", "double_inflates",
- *                         "stray_deflates", "bad_pfns", "discard_calls",
- *                         "discard_bytes_total", "discard_errors"},
+ *             "reclaim": {"backend": text, "sync": bool, "pending_bytes", "parked_bytes",
+ *                         "held_bytes", "discarding_bytes", "discarded_bytes",
+ *                         "double_inflates", "stray_deflates", "bad_pfns",
+ *                         "backlog_max_bytes", "backlog_peak_bytes", "backlog_waits",
+ *                         "deflate_waits", "discard_runs", "discard_bytes_total",
+ *                         "discard_calls", "discard_errors", "discard_fallbacks"},
  *             "stats_interval_seconds": n, "statistics": null (none yet) or STATISTICS}}
  *     STATISTICS is what the guest last told of itself, names as in balloon_stats_name():
  *        {"seq": n, "age_ms": n, "unknown_tags": n,
@@ -41,6 +49,13 @@
  * x-aerostat-set-stats-interval {"seconds": n}
  *     -> {}
  *     Time between polls of the guest's statistics; 0: none.
+ *
+ * x-aerostat-audit
+ *     -> {"discarded_bytes": n, "resident_bytes": n,
+ *         "method": "pagemap-scan" | "mincore" | "seek-data"}
+ *     How much of the balloon has gone back to the host, and how much of that is in the host's
+ *     memory still or again: because the guest used it, because khugepaged filled a huge page,
+ *     or because a part of a shared transparent huge page was zeroed but could not be freed.
  *
  * Errors have QEMU's classes. DeviceNotActive: the VM has no balloon, or the guest has no
  * driver for it (BALLOON_NO_DRIVER); CommandNotFound; the rest is GenericError.
@@ -68,5 +83,6 @@ json_t *qmp_query_balloon(struct qmp_call *c, json_t *args);
 json_t *qmp_balloon_target(struct qmp_call *c, json_t *args);
 json_t *qmp_balloon_stats(struct qmp_call *c, json_t *args);
 json_t *qmp_stats_interval(struct qmp_call *c, json_t *args);
+json_t *qmp_audit(struct qmp_call *c, json_t *args);
 
 #endif

@@ -47,14 +47,28 @@ static json_t *latest_statistics(struct balloon *b)
 
 static json_t *reclaim_json(const struct reclaim_stats *r)
 {
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "pending_bytes",
-			 pages(r->pages.pending), "discarded_bytes", pages(r->pages.discarded),
-			 "double_inflates", stat_number(r->pages.double_inflates),
-			 "stray_deflates", stat_number(r->pages.stray_deflates), "bad_pfns",
-			 stat_number(r->bad_pfns), "discard_calls",
-			 stat_number(r->discard_calls), "discard_bytes_total",
-			 stat_number(r->discard_bytes), "discard_errors",
-			 stat_number(r->discard_errors));
+	json_t *o = json_pack(
+		"{s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "backend", r->backend,
+		"sync", r->sync, "pending_bytes", pages(r->pages.pending), "parked_bytes",
+		pages(r->pages.parked), "held_bytes", pages(r->pages.held), "discarding_bytes",
+		pages(r->discarding), "discarded_bytes", pages(r->pages.discarded),
+		"double_inflates", stat_number(r->pages.double_inflates), "stray_deflates",
+		stat_number(r->pages.stray_deflates), "bad_pfns", stat_number(r->bad_pfns));
+	json_t *more = json_pack(
+		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "backlog_max_bytes",
+		pages(r->backlog_max), "backlog_peak_bytes", pages(r->backlog_peak),
+		"backlog_waits", stat_number(r->full_waits), "deflate_waits",
+		stat_number(r->give_waits), "discard_runs", stat_number(r->discard_runs),
+		"discard_bytes_total", stat_number(r->discard_bytes), "discard_calls",
+		stat_number(r->discard_calls), "discard_errors", stat_number(r->discard_errors),
+		"discard_fallbacks", stat_number(r->fallbacks));
+
+	if (json_object_update(o, more)) {
+		json_decref(o);
+		o = NULL;
+	}
+	json_decref(more);
+	return o;
 }
 
 static json_t *counters_json(const struct balloon_status *st)
@@ -95,6 +109,21 @@ static json_t *balloon_json(struct balloon *b)
 	return o;
 }
 
+static json_t *memory_json(const struct gmem_info *m)
+{
+	json_t *warnings = json_array();
+
+	for (unsigned i = 0; i < m->nwarnings; i++) {
+		if (json_array_append_new(warnings, json_string(m->warning[i]))) {
+			json_decref(warnings);
+			return NULL;
+		}
+	}
+	return json_pack("{s:s, s:o, s:s, s:b, s:b, s:o}", "backing", m->backing,
+			 "host_page_bytes", stat_number(m->host_page), "thp", m->thp,
+			 "prealloc", m->prealloc, "lock", m->lock, "warnings", warnings);
+}
+
 json_t *stat_vm(const struct qmp_vm *vm)
 {
 	struct machine_info i;
@@ -110,7 +139,8 @@ json_t *stat_vm(const struct qmp_vm *vm)
 		      "resets", stat_number(i.resets), "console_out_bytes",
 		      stat_number(i.console_out), "console_dropped_bytes",
 		      stat_number(i.console_dropped));
-	if (json_object_set_new(o, "balloon", balloon_json(machine_balloon(vm->machine)))) {
+	if (json_object_set_new(o, "memory", memory_json(&i.memory)) ||
+	    json_object_set_new(o, "balloon", balloon_json(machine_balloon(vm->machine)))) {
 		json_decref(o);
 		o = NULL;
 	}

@@ -146,6 +146,8 @@ static int create_balloon_plumbing(struct machine *m)
 static int create_balloon(struct machine *m, struct err *err)
 {
 	const struct arch_slot slot = arch_virtio_slot(0);
+	const struct reclaim_config reclaim = {.kind = m->cfg->reclaim,
+					       .backlog_max = m->cfg->balloon.backlog};
 	struct irq_line *irq = NULL;
 	int rc = new_irq(m, slot.gsi, &irq, err);
 
@@ -154,10 +156,10 @@ static int create_balloon(struct machine *m, struct err *err)
 	rc = create_balloon_plumbing(m);
 	if (rc)
 		return err_sys(err, rc, "cannot create the balloon's events");
-	m->reclaim = reclaim_create(&m->mem);
-	if (m->reclaim)
-		m->balloon = balloon_create(&m->cfg->balloon, &m->mem, m->reclaim, irq,
-					    m->change_fd);
+	m->reclaim = reclaim_create(&m->mem, &reclaim, err);
+	if (!m->reclaim)
+		return -EIO;
+	m->balloon = balloon_create(&m->cfg->balloon, &m->mem, m->reclaim, irq, m->change_fd);
 	if (!m->balloon)
 		return err_sys(err, -ENOMEM, "cannot create the balloon");
 	virtio_mmio_init(&m->balloon_mmio, balloon_virtio(m->balloon));

@@ -42,6 +42,9 @@ int machine_pause(struct machine *m)
 	if (m->state != MACHINE_RUNNING)
 		return 0;
 	vcpus_pause(&m->vcpus);
+	/* What is paused may be looked at or saved: its memory stands still, too. */
+	if (m->reclaim)
+		reclaim_barrier(m->reclaim);
 	m->state = MACHINE_PAUSED;
 	machine_emit(m, MACHINE_EV_STOP);
 	return 0;

@@ -32,11 +32,29 @@ static int open_images(struct machine *m, struct err *err)
 
 static int create_memory(struct machine *m, struct err *err)
 {
+	static const enum gmem_backing backing[] = {
+		[MEM_ANON] = GMEM_ANON, [MEM_MEMFD] = GMEM_MEMFD, [MEM_HUGETLB] = GMEM_HUGETLB};
+	static const enum gmem_thp thp[] = {[MEM_THP_DEFAULT] = GMEM_THP_DEFAULT,
+					    [MEM_THP_ON] = GMEM_THP_ON,
+					    [MEM_THP_OFF] = GMEM_THP_OFF};
+	const struct mem_config *c = &m->cfg->memory;
+	const struct gmem_config config = {.backing = backing[c->backing],
+					   .hugepage = c->hugepage,
+					   .thp = thp[c->thp],
+					   .prealloc = c->prealloc,
+					   .lock = c->lock};
 	struct gmem_span spans[GMEM_MAX_REGIONS];
 	unsigned n;
 	int rc = arch_ram_layout(m->cfg->mem, spans, &n, err);
 
-	return rc ? rc : gmem_create(&m->mem, spans, n, err);
+	if (!rc)
+		rc = gmem_create_with(&m->mem, spans, n, &config, err);
+	if (!rc && m->cfg->balloon.enabled && !m->mem.discards)
+		return err_set(err, -EOPNOTSUPP,
+			       "-m/--mem: lock=on: this kernel cannot take back locked memory "
+			       "(Linux 5.18 can); leave out lock=on or --balloon, or give "
+			       "backing=memfd");
+	return rc;
 }
 
 static int create_wake(struct machine *m, struct err *err)
@@ -154,7 +172,7 @@ static uint64_t process_resident(void)
 void machine_query(struct machine *m, struct machine_info *out)
 {
 	struct console_stats con;
-	uint64_t rss;
+	uint64_t rss, guest;
 
 	*out = (struct machine_info){
 		.state = m->state,
@@ -167,7 +185,9 @@ void machine_query(struct machine *m, struct machine_info *out)
 	};
 	out->resident = gmem_resident(&m->mem);
 	rss = process_resident();
-	out->overhead = rss > out->resident ? rss - out->resident : 0;
+	guest = gmem_resident_in_rss(&m->mem, out->resident);
+	out->overhead = rss > guest ? rss - guest : 0;
+	gmem_query(&m->mem, &out->memory);
 	console_get_stats(m->console, &con);
 	out->console_out = con.out;
 	out->console_dropped = con.dropped;

@@ -16,6 +16,7 @@
 #include "vmm/base/err.h"
 #include "vmm/config/vm_config.h"
 #include "vmm/io/loop.h"
+#include "vmm/mem/gmem.h"
 
 struct machine;
 
@@ -52,6 +53,7 @@ struct machine_info {
 	const char *name;
 	uint64_t mem; /* bytes of guest RAM */
 	unsigned cpus;
+	struct gmem_info memory;
 	uint64_t resident;  /* bytes of guest RAM resident in the host */
 	uint64_t overhead;  /* bytes resident in the process beside guest RAM */
 	uint64_t exits;	    /* KVM_RUN returns of all vCPUs */
