@@ -162,6 +162,7 @@ stress: all flat
 # ---- tests with a guest ----
 
 # Each is a test, a kernel of the cache, and for some the number of vCPUs and the way to reclaim.
+SMOKE_JOBS ?= $(shell nproc)
 SMOKE ?= boot:6.1 boot:6.12 boot:small \
          balloon:6.1:1 balloon:6.12:1 balloon:small:1 balloon:6.1:4 balloon:6.12:4 balloon:small:4 \
          balloon:6.12:1:thread balloon:6.1:1:uring lifecycle:6.12
@@ -169,7 +170,7 @@ SMOKE ?= boot:6.1 boot:6.12 boot:small \
 # Set-up comes first, then the build: a recipe's make, so that -j keeps the order.
 smoke: kernels guest-kernel
 	@$(MAKE) --no-print-directory all
-	tests/run $(SMOKE:%=tests/smoke/run:%)
+	JOBS=$(SMOKE_JOBS) tests/run $(SMOKE:%=tests/smoke/run:%)
 
 demo: kernels
 	@$(MAKE) --no-print-directory all
