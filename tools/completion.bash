@@ -33,7 +33,7 @@ _aerostat() {
 		;;
 	run:--console) words='stdio none' ;;
 	run:--loglevel) words='error warn info debug' ;;
-	run:--reclaim) words='uring thread sync none' ;;
+	run:--reclaim) words='auto uring thread sync none' ;;
 	run:-p | run:--params | run:-m | run:--mem | run:-c | run:--cpus | run:--name) return ;;
 	*:-n | *:--name) words=$(aerostat list 2>/dev/null | awk 'NR > 1 { print $1 }') ;;
 	*:--timeout | balloon:-[idt] | balloon:--inflate | balloon:--deflate | balloon:--target) return ;;

@@ -34,6 +34,11 @@ static inline void call_nothing(void *backend)
 }
 
 static const struct backend_ops call_backend_ops = {
-	.name = "call", .submit = call_submit, .reap = call_nothing, .destroy = call_nothing};
+	.name = "call",
+	.submit = call_submit,
+	.reap = call_nothing,
+	.now = call_submit,
+	.destroy = call_nothing,
+};
 
 #endif

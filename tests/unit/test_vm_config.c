@@ -33,7 +33,7 @@ START_TEST(defaults)
 	ck_assert_ptr_null(c.initrd);
 	ck_assert_ptr_null(c.pidfile);
 	ck_assert_int_eq(c.console, CONSOLE_STDIO);
-	ck_assert_int_eq(c.reclaim, RECLAIM_SYNC);
+	ck_assert_int_eq(c.reclaim, RECLAIM_AUTO);
 	ck_assert_int_eq(c.loglevel, LOG_WARN);
 	ck_assert(!c.balloon.enabled && c.balloon.must_tell_host && c.balloon.stats &&
 		  !c.balloon.deflate_on_oom);

@@ -15,7 +15,7 @@ void vm_config_init(struct vm_config *c)
 		.mem = VM_MEM_DEFAULT,
 		.cpus = 1,
 		.balloon = {.must_tell_host = true, .stats = true},
-		.reclaim = RECLAIM_SYNC,
+		.reclaim = RECLAIM_AUTO,
 		.console = CONSOLE_STDIO,
 		.loglevel = LOG_WARN,
 	};

@@ -7,7 +7,7 @@
 
 /* In the order of their enums: console_kind, log_level, and so on. */
 static const char *const consoles[] = {"stdio", "none", NULL};
-static const char *const reclaims[] = {"uring", "thread", "sync", "none", NULL};
+static const char *const reclaims[] = {"auto", "uring", "thread", "sync", "none", NULL};
 static const char *const deflates[] = {"lazy", "populate", NULL};
 static const char *const levels[] = {"error", "warn", "info", "debug", NULL};
 static const char *const backings[] = {"anon", "memfd", "hugetlb", NULL};
@@ -58,7 +58,7 @@ static const struct opt balloon_rows[] = {
 	 .unit = MIB,
 	 .min = 8 * MIB,
 	 .help = "at most this much waits to be given back\n"
-		 "(default 512M; with transparent huge pages, all)"},
+		 "(default 1536M; with transparent huge pages, all)"},
 };
 static const struct opt_table balloon_keys = OPT_TABLE(balloon_rows);
 
@@ -155,8 +155,8 @@ static const struct opt rows[] = {
 	 .offset = AT(reclaim),
 	 .arg = "HOW",
 	 .choices = reclaims,
-	 .help = "how the balloon's memory goes back: uring, thread,\n"
-		 "sync or none (none: not at all, to measure)\n(default sync)"},
+	 .help = "how the balloon's memory goes back: auto, uring,\n"
+		 "thread, sync or none (none: not at all, to measure)\n(default auto)"},
 	{.name = "console",
 	 .type = OPT_CHOICE,
 	 .offset = AT(console),

@@ -80,15 +80,13 @@ static bool chosen(const char *line, const char *const *words)
 
 #define THP "/sys/kernel/mm/transparent_hugepage/"
 
-bool backing_thp_allowed(enum gmem_backing backing, const char **path)
+/* Is the setting that holds for such memory one of these words? *path: the file it is in. */
+static bool thp_setting(enum gmem_backing backing, const char *const *words, const char **path)
 {
-	static const char *const anon[] = {"always", "madvise", NULL};
-	static const char *const shared[] = {"always", "within_size", "advise", "force", NULL};
 	static const char *const inherit[] = {"inherit", NULL};
 	bool file = backing == GMEM_MEMFD;
 	const char *by_size =
 		file ? THP "hugepages-2048kB/shmem_enabled" : THP "hugepages-2048kB/enabled";
-	const char *const *words = file ? shared : anon;
 	char line[128];
 
 	/* Since Linux 6.8 each size has a setting of its own, which may point to the old one.
@@ -98,6 +96,22 @@ bool backing_thp_allowed(enum gmem_backing backing, const char **path)
 		return chosen(line, words);
 	*path = file ? THP "shmem_enabled" : THP "enabled";
 	return read_line(*path, line, sizeof(line)) && chosen(line, words);
+}
+
+bool backing_thp_allowed(enum gmem_backing backing, const char **path)
+{
+	static const char *const anon[] = {"always", "madvise", NULL};
+	static const char *const shared[] = {"always", "within_size", "advise", "force", NULL};
+
+	return thp_setting(backing, backing == GMEM_MEMFD ? shared : anon, path);
+}
+
+bool backing_thp_default(enum gmem_backing backing)
+{
+	static const char *const words[] = {"always", "within_size", "force", NULL};
+	const char *path;
+
+	return thp_setting(backing, words, &path);
 }
 
 /* ---- mapping ---- */

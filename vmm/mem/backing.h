@@ -37,5 +37,7 @@ int64_t backing_hugepages_free(uint64_t size);
 
 /* May a mapping have transparent huge pages when it asks for them? Else *path is why. */
 bool backing_thp_allowed(enum gmem_backing backing, const char **path);
+/* Does every such mapping get them, without asking? */
+bool backing_thp_default(enum gmem_backing backing);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What carries out the discards of the reclaim engine. One thread at a time uses a backend, and
- * never under the engine's lock.
+ * What carries out the discards of the reclaim engine, never under the engine's lock. One
+ * thread at a time uses a backend, but for now().
  */
 #ifndef AEROSTAT_RECLAIM_BACKEND_H
 #define AEROSTAT_RECLAIM_BACKEND_H
@@ -19,6 +19,8 @@ struct backend_ops {
 	void (*submit)(void *backend, struct discard_run *const run[], unsigned n);
 	/* Wait until at least one more of the runs given to submit() is done. There is one. */
 	void (*reap)(void *backend);
+	/* Discard n > 0 runs in the calling thread: any thread, beside the others. */
+	void (*now)(void *backend, struct discard_run *const run[], unsigned n);
 	/* No run is in flight. NULL is fine. */
 	void (*destroy)(void *backend);
 };

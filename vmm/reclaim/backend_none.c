@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vmm/reclaim/backend.h"
 
-static void none_submit(void *backend, struct discard_run *const run[], unsigned n)
+static void none_now(void *backend, struct discard_run *const run[], unsigned n)
 {
 	(void)backend;
 	for (unsigned i = 0; i < n; i++) {
@@ -17,7 +17,8 @@ static void none_nothing(void *backend)
 
 const struct backend_ops backend_none = {
 	.name = "none",
-	.submit = none_submit,
+	.submit = none_now,
+	.now = none_now,
 	.reap = none_nothing,
 	.destroy = none_nothing,
 };

@@ -12,7 +12,7 @@ void *backend_thread_create(struct discard_counters *counters)
 	return d;
 }
 
-static void thread_submit(void *backend, struct discard_run *const run[], unsigned n)
+static void thread_now(void *backend, struct discard_run *const run[], unsigned n)
 {
 	discard_many(backend, run, n);
 }
@@ -32,7 +32,8 @@ static void thread_destroy(void *backend)
 
 const struct backend_ops backend_thread = {
 	.name = "thread",
-	.submit = thread_submit,
+	.submit = thread_now,
+	.now = thread_now,
 	.reap = thread_reap,
 	.destroy = thread_destroy,
 };

@@ -21,7 +21,7 @@
 #include "vmm/reclaim/backend.h"
 
 #define DEPTH	 8u
-#define WORKERS	 2u
+#define WORKERS	 1u /* a second would mostly wait for the first, for locks of the kernel's */
 #define LONG_RUN (1ull << 20) /* bytes; below, a ring costs more than it saves */
 #define TRIES	 100
 #define TRY_NS	 100000
@@ -216,6 +216,13 @@ static void uring_reap(void *backend)
 		reap_one(u);
 }
 
+static void uring_now(void *backend, struct discard_run *const run[], unsigned n)
+{
+	struct uring *u = backend;
+
+	discard_many(&u->discard, run, n);
+}
+
 static void uring_destroy(void *backend)
 {
 	struct uring *u = backend;
@@ -232,5 +239,6 @@ const struct backend_ops backend_uring = {
 	.name = "uring",
 	.submit = uring_submit,
 	.reap = uring_reap,
+	.now = uring_now,
 	.destroy = uring_destroy,
 };

@@ -3,34 +3,19 @@
 #include <assert.h>
 #include <errno.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
+#include "vmm/mem/backing.h"
 #include "vmm/reclaim/internal.h"
 
-#define BACKLOG_DEFAULT (512 * MIB)
+#define BACKLOG_DEFAULT (1536 * MIB)
 
 /* May there be transparent huge pages behind this memory? */
 static bool may_be_huge(const struct gmem *mem)
 {
-	char text[64] = "";
-	FILE *f;
-
 	if (mem->region[0].backing == GMEM_HUGETLB || mem->config.thp == GMEM_THP_OFF)
 		return false;
-	if (mem->config.thp == GMEM_THP_ON)
-		return true;
-	f = fopen(mem->region[0].backing == GMEM_MEMFD
-			  ? "/sys/kernel/mm/transparent_hugepage/shmem_enabled"
-			  : "/sys/kernel/mm/transparent_hugepage/enabled",
-		  "re");
-	if (!f)
-		return false;
-	if (!fgets(text, sizeof(text), f))
-		text[0] = '\0';
-	fclose(f);
-	return strstr(text, "[always]") || strstr(text, "[within_size]");
+	return mem->config.thp == GMEM_THP_ON || backing_thp_default(mem->region[0].backing);
 }
 
 static uint64_t backlog_pages(const struct reclaim *r, uint64_t bytes)
@@ -129,20 +114,19 @@ static int create_backend(struct reclaim *r, enum reclaim_kind kind, struct err 
 {
 	int rc = 0;
 
-	switch (kind) {
-	case RECLAIM_NONE:
+	if (kind == RECLAIM_NONE) {
 		r->ops = &backend_none;
 		return 0;
-	case RECLAIM_URING:
+	}
+	if (kind == RECLAIM_URING || kind == RECLAIM_AUTO) {
 		r->ops = &backend_uring;
 		r->backend = backend_uring_create(&r->counters, &rc);
-		return rc ? err_sys(err, rc,
-				    "--reclaim=uring: the kernel gives us no io_uring; give "
-				    "thread or sync")
-			  : 0;
-	case RECLAIM_THREAD:
-	case RECLAIM_SYNC:
-		break;
+		if (!rc)
+			return 0;
+		if (kind == RECLAIM_URING)
+			return err_sys(err, rc,
+				       "--reclaim=uring: the kernel gives us no io_uring; give "
+				       "auto, thread or sync");
 	}
 	r->ops = &backend_thread;
 	r->backend = backend_thread_create(&r->counters);

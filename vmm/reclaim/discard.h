@@ -26,7 +26,7 @@ struct discard_run {
 	int rc; /* 0 or a negative errno */
 };
 
-/* Any thread may read these; one writes. */
+/* Any thread may read these and add to them. */
 struct discard_counters {
 	_Atomic uint64_t calls;	    /* system calls, or requests of a ring */
 	_Atomic uint64_t fallbacks; /* ranges that the first way was refused for */

@@ -4,7 +4,8 @@
  *
  *   reclaim.c   what callers use: take, give, barriers, reset, stats
  *   create.c    memory layout, choice of the backend, life cycle
- *   worker.c    the thread: what goes next, to the backend and back
+ *   pick.c      what goes next
+ *   worker.c    the thread and its helpers: to the backend and back
  *   tracker.c   states of pages
  *   discard.c   system calls; backend_*.c who makes them
  *
@@ -16,6 +17,7 @@
 
 #include <pthread.h>
 
+#include "vmm/base/clock.h"
 #include "vmm/base/log.h"
 #include "vmm/reclaim/backend.h"
 #include "vmm/reclaim/reclaim.h"
@@ -24,13 +26,18 @@
  * Runs in flight at once, and pages: of one run, and about of all. A deflate may have to wait
  * for all of them, and so does a guest whose backlog is full: milliseconds.
  */
-#define FLIGHTS_MAX 256
-#define RUN_MAX	    4096ull
-#define FLYING_MAX  8192ull
+#define PICK_FLIGHTS 256
+#define RUN_MAX	     4096ull
+#define FLYING_MAX   8192ull
+/* Of a caller that finds the backlog full, beside those. */
+#define HELP_FLIGHTS 256
+#define HELP_PAGES   4096ull
+#define FLIGHTS_MAX  (PICK_FLIGHTS + HELP_FLIGHTS)
 
 struct flight {
 	uint64_t start, len; /* pages */
 	uint64_t pending;    /* of those, how many were pending */
+	bool helped;	     /* discarded by a caller, not by way of the thread */
 	struct discard_run run;
 };
 
@@ -56,7 +63,9 @@ struct reclaim {
 	/* In use: the first nflights, in no order. The backend knows their addresses. */
 	struct flight *flight[FLIGHTS_MAX];
 	unsigned nflights;
+	unsigned nhelped;    /* of those, in the hands of a caller; one at a time helps */
 	uint64_t discarding; /* pages of flights that were pending */
+	uint64_t helping;    /* of those, of flights in the hands of a caller */
 	bool idle, quit;
 	bool stepping;	   /* someone is in the backend */
 	bool more;	   /* the last step left something that is due */
@@ -77,11 +86,27 @@ struct reclaim {
 /* Pages that the guest gave and that are neither gone nor parked nor held. */
 uint64_t reclaim_backlog(const struct reclaim *r);
 
+/* The stamp that tracker_inflate() gets: milliseconds, and they wrap. */
+static inline uint16_t reclaim_stamp(uint64_t ns)
+{
+	return (uint16_t)(ns / NSEC_PER_MSEC);
+}
+
+/* Launch what is due, as the last flights; and for a caller that helps: how many. */
+void reclaim_pick(struct reclaim *r, uint64_t now);
+unsigned reclaim_pick_help(struct reclaim *r);
+
 /*
  * One round: pick what is due, hand it to the backend (without the lock), take in what is done.
  * With nothing due it waits for what is in flight. False when there was neither.
  */
 bool reclaim_step(struct reclaim *r);
+
+/*
+ * The backlog is full: discard a part of it in this thread, beside the engine's own, instead of
+ * waiting for that. False when there is nothing to do, or someone does it already.
+ */
+bool reclaim_help(struct reclaim *r);
 
 /* Wait until anything changes that a caller may wait for. */
 void reclaim_await(struct reclaim *r);

@@ -25,7 +25,8 @@ static void await_room(struct reclaim *r, size_t n)
 		return;
 	r->full_waits++;
 	while (backlog && backlog + n > r->backlog_max) {
-		reclaim_await(r);
+		if (!reclaim_help(r))
+			reclaim_await(r);
 		backlog = reclaim_backlog(r);
 	}
 }
@@ -38,7 +39,7 @@ static void take_some(struct reclaim *r, const uint32_t *pfn, size_t n, struct r
 	pthread_mutex_lock(&r->lock);
 	await_room(r, n);
 	r->take_ns = clock_now_ns();
-	stamp = (uint16_t)(r->take_ns / NSEC_PER_MSEC);
+	stamp = reclaim_stamp(r->take_ns);
 	for (size_t i = 0; i < n; i++) {
 		if (gmem_pfn_to_index(r->mem, pfn[i], &page))
 			tracker_inflate(r->tracker, page, stamp);

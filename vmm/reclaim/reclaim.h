@@ -8,14 +8,16 @@
  *   - A 2 MiB block all of whose pages are ballooned goes at the thread's next look, 1 ms at
  *     most, in one run with such blocks beside it.
  *   - Pages of other blocks wait for their neighbours. They go when nothing more came for
- *     RECLAIM_IDLE_MS (RECLAIM_IDLE_HUGE_MS with transparent huge pages, which a discard of a
- *     part would split), when the backlog is three quarters full, and at the latest when the
- *     oldest page of their block is RECLAIM_AGE_MS old and the thread gets to it.
+ *     RECLAIM_IDLE_MS, when the backlog is three quarters full, and at the latest when the
+ *     oldest page of their block is RECLAIM_AGE_MS old and the thread gets to it. With
+ *     transparent huge pages, which a discard of a part would split, RECLAIM_IDLE_HUGE_MS and
+ *     RECLAIM_AGE_HUGE_MS.
  *   - With host pages larger than 4 KiB only whole ones go; parts are held until then.
  *
- * The backlog (pending pages and those being discarded) is bounded: reclaim_take() waits while
- * it is full. Pages that the kernel refused to discard are parked: no part of the backlog,
- * waited for by nobody, tried again every RECLAIM_RETRY_MS.
+ * The backlog (pending pages and those being discarded) is bounded: while it is full
+ * reclaim_take() discards some of it, in its own thread beside the engine's. Pages that the
+ * kernel refused to discard are parked: no part of the backlog, waited for by nobody, tried
+ * again every RECLAIM_RETRY_MS.
  *
  * The one rule: no page is discarded after it was given back. reclaim_give() cancels what is
  * pending and waits for what is in flight. Whoever lets the guest use a page without that (no
@@ -45,6 +47,7 @@
 #define RECLAIM_IDLE_MS	     3
 #define RECLAIM_IDLE_HUGE_MS 20
 #define RECLAIM_AGE_MS	     250
+#define RECLAIM_AGE_HUGE_MS  1000
 #define RECLAIM_RETRY_MS     1000
 #define RECLAIM_BACKLOG_MIN  (8ull << 20) /* bytes */
 
@@ -54,8 +57,9 @@ struct backend_ops;
 struct reclaim_config {
 	enum reclaim_kind kind;
 	/*
-	 * Bytes, at least RECLAIM_BACKLOG_MIN. 0: 512 MiB; with transparent huge pages, which
-	 * go thirty times as fast when they are left to become complete, all of memory.
+	 * Bytes, at least RECLAIM_BACKLOG_MIN. 0: 1536 MiB, which is gone in a sixth of a
+	 * second; with transparent huge pages, which go thirty times as fast when they are left
+	 * to become complete, all of memory.
 	 */
 	uint64_t backlog_max;
 };
@@ -101,7 +105,7 @@ void reclaim_destroy(struct reclaim *r);
 
 /*
  * The guest gave these pages up (inflate): pending from now on. Pages that are ballooned
- * already are counted and left alone. Waits while the backlog is full.
+ * already are counted and left alone. While the backlog is full it makes room.
  */
 void reclaim_take(struct reclaim *r, const uint32_t *pfn, size_t n, struct reclaim_bad *bad);
 
