@@ -76,7 +76,8 @@ static const struct virtio_device_ops balloon_ops = {
 };
 
 struct balloon *balloon_create(const struct balloon_config *cfg, const struct gmem *mem,
-			       struct reclaim *r, const struct irq_line *irq, int change_fd)
+			       struct reclaim *r, const struct irq_line *irq, int change_fd,
+			       const struct virtio_alarm *alarm)
 {
 	struct balloon *b = calloc(1, sizeof(*b));
 	uint64_t offered = 0;
@@ -99,6 +100,7 @@ struct balloon *balloon_create(const struct balloon_config *cfg, const struct gm
 	for (unsigned q = 0; q < BALLOON_NVQ; q++)
 		b->vq[q].num_max = BALLOON_QUEUE_SIZE;
 	virtio_init(&b->dev, &balloon_ops, offered, b->vq, BALLOON_NVQ, mem, irq);
+	b->dev.alarm = *alarm;
 	return b;
 }
 

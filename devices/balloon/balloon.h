@@ -5,7 +5,9 @@
  * Inflate and deflate are handled in the exit of the vCPU that kicked: validate, mark pages in
  * the reclaim engine, return the buffer. The engine discards them later, see reclaim.h; that is
  * allowed because MUST_TELL_HOST was negotiated, without it the discard comes first. A reset
- * waits for discards in flight. Everything else is called from the event loop.
+ * waits for discards in flight. The interrupt for a message comes later or not at all: most
+ * drivers find their buffer by themselves, see virtio_notify_soon(). Everything else is called
+ * from the event loop.
  *
  * Unless a function says otherwise it takes the device's lock itself and may be called from
  * any thread.
@@ -76,11 +78,12 @@ struct balloon;
 
 /*
  * irq, mem and r must outlive the balloon. change_fd: an eventfd that is signalled when
- * `actual` changed, at most once until balloon_change_taken() is called; -1: none.
- * NULL when out of memory.
+ * `actual` changed, at most once until balloon_change_taken() is called; -1: none. alarm: has
+ * virtio_look() called for balloon_virtio(). NULL when out of memory.
  */
 struct balloon *balloon_create(const struct balloon_config *cfg, const struct gmem *mem,
-			       struct reclaim *r, const struct irq_line *irq, int change_fd);
+			       struct reclaim *r, const struct irq_line *irq, int change_fd,
+			       const struct virtio_alarm *alarm);
 void balloon_destroy(struct balloon *b); /* NULL is fine */
 
 /* The virtio device inside, for the transport. */

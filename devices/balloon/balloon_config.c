@@ -97,6 +97,9 @@ void balloon_config_write(struct virtio_device *dev, uint32_t off, const void *b
 	 * A driver must write the field by one 32-bit access (4.2.2.2). One that does it in
 	 * pieces passes through values that mean nothing; the target doesn't follow those.
 	 */
-	if (len - skip == sizeof(le))
-		check_leak(b, old);
+	if (len - skip != sizeof(le))
+		return;
+	check_leak(b, old);
+	if (b->actual == b->num_pages)
+		reclaim_no_more(b->reclaim);
 }

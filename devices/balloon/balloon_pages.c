@@ -126,5 +126,5 @@ void balloon_pages_kick(struct balloon *b, unsigned q)
 	*(q == BALLOON_VQ_INFLATE ? &b->inflate_msgs : &b->deflate_msgs) += n;
 	if (balloon_pages(b) != before)
 		b->progress_ns = clock_now_ns();
-	virtio_notify_used(&b->dev, vq);
+	virtio_notify_soon(&b->dev, vq);
 }

@@ -61,11 +61,85 @@ static void interrupt(struct virtio_device *dev, uint8_t isr)
 	irq_line_raise(dev->irq);
 }
 
+/* Not live: also with NEEDS_RESET buffers used before the violation are the driver's again. */
+static bool may_notify(const struct virtio_device *dev)
+{
+	return dev->status & VIRTIO_S_DRIVER_OK;
+}
+
+static bool notify_at_once(struct virtio_device *dev, struct virtqueue *vq)
+{
+	if (!may_notify(dev) || !vq_need_interrupt(vq))
+		return false;
+	interrupt(dev, VIRTIO_ISR_QUEUE);
+	return true;
+}
+
 void virtio_notify_used(struct virtio_device *dev, struct virtqueue *vq)
 {
-	/* Also with NEEDS_RESET: buffers used before the violation are the driver's again. */
-	if (dev->status & VIRTIO_S_DRIVER_OK && vq_need_interrupt(vq))
+	notify_at_once(dev, vq);
+}
+
+static void set_alarm(struct virtio_device *dev)
+{
+	dev->alarm_set = true;
+	dev->alarm.set(dev->alarm.opaque);
+}
+
+void virtio_notify_soon(struct virtio_device *dev, struct virtqueue *vq)
+{
+	if (!vq->event_idx || vq->at_once) {
+		if (notify_at_once(dev, vq) && vq->at_once)
+			vq->at_once--;
+		return;
+	}
+	if (!may_notify(dev) || !vq_owe_interrupt(vq))
+		return;
+	vq->owed_young = dev->alarm_set;
+	if (!dev->alarm_set)
+		set_alarm(dev);
+}
+
+/* Is an interrupt owed for vq, and due? One that may become due asks for another look. */
+static bool is_due(struct virtqueue *vq, bool *look_again)
+{
+	if (!vq->owed)
+		return false;
+	if (!vq_still_owed(vq)) {
+		vq->at_once_of = 0;
+		return false;
+	}
+	/*
+	 * Pushed since the alarm was set, perhaps just now: that the driver hasn't taken it yet
+	 * says nothing about it.
+	 */
+	if (vq->owed_young) {
+		vq->owed_young = false;
+		*look_again = true;
+		return false;
+	}
+	vq_paid(vq);
+	if (!vq->at_once_of)
+		vq->at_once_of = VIRTIO_AT_ONCE_MIN;
+	else if (vq->at_once_of < VIRTIO_AT_ONCE_MAX)
+		vq->at_once_of *= 2;
+	vq->at_once = vq->at_once_of;
+	return true;
+}
+
+void virtio_look(struct virtio_device *dev)
+{
+	bool due = false, again = false;
+
+	virtio_lock(dev);
+	dev->alarm_set = false;
+	for (unsigned i = 0; i < dev->nvq; i++)
+		due |= is_due(&dev->vq[i], &again);
+	if (due)
 		interrupt(dev, VIRTIO_ISR_QUEUE);
+	if (again)
+		set_alarm(dev);
+	virtio_unlock(dev);
 }
 
 void virtio_notify_config(struct virtio_device *dev)

@@ -67,11 +67,33 @@ struct virtio_device_ops {
 	void (*reset)(struct virtio_device *dev);
 };
 
+/*
+ * A way to be called later, from the device's owner. set() has virtio_look() called once,
+ * VIRTIO_LOOK_NS from now, by a thread that doesn't hold the lock. set() itself is called with
+ * the lock held, by any thread, and not again before that look has begun.
+ */
+struct virtio_alarm {
+	void (*set)(void *opaque);
+	void *opaque;
+};
+
+/*
+ * One millisecond: a look costs less than the interrupts of the messages that a fast driver
+ * sends in that time, and a driver that does sleep loses this much once in VIRTIO_AT_ONCE_MAX
+ * messages, which take it longer than that by far. It begins with few of them and doubles while
+ * the driver is found asleep, for a vCPU that lost its processor looks the same.
+ */
+#define VIRTIO_LOOK_NS	   1000000ull
+#define VIRTIO_AT_ONCE_MIN 4
+#define VIRTIO_AT_ONCE_MAX 256
+
 struct virtio_device {
 	const struct virtio_device_ops *ops;
 	const struct gmem *mem;
 	const struct irq_line *irq;
-	struct virtqueue *vq; /* nvq of them, owned by the device that embeds this */
+	struct virtio_alarm alarm; /* set by the device, if it calls virtio_notify_soon() */
+	bool alarm_set;		   /* virtio_look() is to come */
+	struct virtqueue *vq;	   /* nvq of them, owned by the device that embeds this */
 	unsigned nvq;
 
 	pthread_mutex_t lock;
@@ -117,6 +139,18 @@ bool virtio_live(const struct virtio_device *dev);
 /* Interrupt for used buffers of vq if the driver wants one. Only after DRIVER_OK (2.1.2). */
 void virtio_notify_used(struct virtio_device *dev, struct virtqueue *vq);
 
+/*
+ * As virtio_notify_used(), for a queue whose driver is likely to look for its buffer by itself
+ * as soon as its kick is over (Linux's balloon does), and then needs no interrupt, although
+ * event idx has it ask for one. The interrupt is owed, and decided by virtio_look(): one to two
+ * VIRTIO_LOOK_NS from now it is raised, unless the driver has taken the buffers. (The standard
+ * says when an interrupt is wanted, not how soon it comes.) A driver that did wait for it gets
+ * the next interrupts of this queue at once: VIRTIO_AT_ONCE_MIN of them, and twice as many each
+ * time that happens again, up to VIRTIO_AT_ONCE_MAX. There are never more interrupts than with
+ * virtio_notify_used(). Without event idx it is the same as that.
+ */
+void virtio_notify_soon(struct virtio_device *dev, struct virtqueue *vq);
+
 /* The configuration changed: bump the generation and, when live, raise a config interrupt. */
 void virtio_notify_config(struct virtio_device *dev);
 
@@ -134,6 +168,11 @@ void virtio_violation(struct virtio_device *dev, const char *fmt, ...)
  */
 void virtio_refuse(struct virtio_device *dev, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
+
+/* ---- for the owner ---- */
+
+/* The alarm went off. Takes the lock. At any moment, also unasked: it is harmless then. */
+void virtio_look(struct virtio_device *dev);
 
 /* ---- for transports, lock held ---- */
 

@@ -301,8 +301,16 @@ void vq_push(struct virtqueue *vq, uint16_t head, uint32_t written)
 	u->ring[vq->next_used & (vq->num - 1)] = (struct used_elem){head, written};
 	vq->next_used++;
 	vq->unsignalled++;
+	if (vq->owed)
+		vq->owed++;
 	/* The driver reads the entry, and what the device wrote, only after it sees idx. */
 	__atomic_store_n(&u->idx, vq->next_used, __ATOMIC_RELEASE);
+}
+
+/* Is used_event one of the last n indices? After a full turn it must be. */
+static bool event_among(const struct virtqueue *vq, uint32_t n)
+{
+	return (uint16_t)(vq->next_used - load(used_event(vq)) - 1) < n;
 }
 
 bool vq_need_interrupt(struct virtqueue *vq)
@@ -317,6 +325,33 @@ bool vq_need_interrupt(struct virtqueue *vq)
 	store_load_barrier();
 	if (!vq->event_idx)
 		return !(load(&a->flags) & AVAIL_NO_INTERRUPT);
-	/* Is used_event one of the n indices just passed? After a full turn it must be. */
-	return (uint16_t)(vq->next_used - load(used_event(vq)) - 1) < n;
+	return event_among(vq, n);
+}
+
+bool vq_owe_interrupt(struct virtqueue *vq)
+{
+	uint32_t n = vq->unsignalled;
+
+	assert(vq->event_idx || !n);
+	if (!vq_need_interrupt(vq))
+		return false;
+	vq->owed = n;
+	return true;
+}
+
+bool vq_still_owed(struct virtqueue *vq)
+{
+	if (!vq->owed)
+		return false;
+	/* As above. The push may have been another thread's; the lock puts it before this. */
+	store_load_barrier();
+	if (event_among(vq, vq->owed))
+		return true;
+	vq->owed = 0;
+	return false;
+}
+
+void vq_paid(struct virtqueue *vq)
+{
+	vq->owed = 0;
 }

@@ -55,6 +55,10 @@ struct virtqueue {
 	uint16_t next_avail;	   /* next avail ring entry to look at */
 	uint16_t next_used;	   /* next used ring entry to write */
 	uint32_t unsignalled;	   /* pushed since the last vq_need_interrupt() */
+	uint32_t owed;		   /* how many of the last pushed, see vq_owe_interrupt() */
+	bool owed_young;	   /* for virtio_look(): younger than the alarm */
+	uint16_t at_once;	   /* for virtio.h: so many interrupts are raised at once, */
+	uint16_t at_once_of;	   /* of so many */
 	bool event_idx, indirect;  /* negotiated */
 	bool broken;
 	const char *why_broken; /* static text */
@@ -119,5 +123,23 @@ void vq_push(struct virtqueue *vq, uint16_t head, uint32_t written);
  * one or more vq_push(); false when there were none, or the queue isn't ready.
  */
 bool vq_need_interrupt(struct virtqueue *vq);
+
+/*
+ * For an interrupt that comes later or not at all; with event idx only (asserted).
+ *
+ * vq_owe_interrupt() answers as vq_need_interrupt(). Where that is true the interrupt is owed
+ * from then on, for what was pushed since the last call and for all that is pushed until it is
+ * raised. One that was owed before is then done with: used_event got past its buffers.
+ *
+ * vq_still_owed(): is an interrupt owed, and used_event still among the buffers it is owed for?
+ * If it isn't, the driver took them meanwhile, and nothing is owed any more. No driver is left
+ * asleep by this: one that moves used_event looks at used idx once more before it sleeps
+ * (2.7.14), and our buffers are there.
+ *
+ * vq_paid(): the interrupt was raised.
+ */
+bool vq_owe_interrupt(struct virtqueue *vq);
+bool vq_still_owed(struct virtqueue *vq);
+void vq_paid(struct virtqueue *vq);
 
 #endif

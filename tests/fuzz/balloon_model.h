@@ -48,6 +48,7 @@ static struct world {
 	struct ring ring[BALLOON_NVQ];
 	bool gone[RAM_PAGES]; /* by the backend: discarded since the guest wrote it */
 	uint64_t host_target; /* bytes */
+	bool alarm_set;	      /* the device wants virtio_look() */
 
 	/* The model. */
 	bool tame;  /* the rest of it holds */
@@ -75,6 +76,29 @@ static int discard(void *opaque, void *hva, size_t len)
 }
 
 static struct call_backend backend = {.discard = discard};
+
+static void set_alarm(void *opaque)
+{
+	(void)opaque;
+	CHECK(!w.alarm_set);
+	w.alarm_set = true;
+}
+
+static void look(void)
+{
+	if (w.alarm_set) {
+		w.alarm_set = false;
+		virtio_look(balloon_virtio(w.b));
+	}
+}
+
+static uint64_t interrupts(void)
+{
+	struct balloon_status s;
+
+	balloon_query(w.b, &s);
+	return s.interrupts;
+}
 
 /* ---- the model ---- */
 

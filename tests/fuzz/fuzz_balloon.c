@@ -4,7 +4,8 @@
  * host. While the driver is tame, a model says for every page whether it is ballooned and what
  * it holds, and whether the device must have latched. From its first wild step on (raw ring
  * memory, raw registers) until it resets, only this is asked: no page changes but by a discard,
- * the counts add up, the host's target isn't exceeded.
+ * the counts add up, the host's target isn't exceeded. A tame driver that sleeps until its
+ * message is answered is interrupted, at the latest by the second look.
  */
 #include <errno.h>
 
@@ -128,8 +129,12 @@ static void step_message(struct input *in, unsigned q)
 	w.nmsg[q]++;
 }
 
-static void step_kick(unsigned q)
+enum { AFTER_SLEEP = 16, AFTER_POLL = 32 }; /* how the driver waits, bits of the step */
+
+static void step_kick(unsigned q, unsigned how)
 {
+	uint64_t before = interrupts();
+
 	if (!w.tame || !w.set_up) {
 		drv_kick(&w.mmio, q);
 		return;
@@ -142,9 +147,18 @@ static void step_kick(unsigned q)
 		if (w.nmsg[q] && !ignored)
 			CHECK(ring_needs_kick(&w.ring[q]));
 	}
+	if (how & AFTER_SLEEP)
+		ring_set_used_event(&w.ring[q], w.ring[q].last_used);
 	drv_kick(&w.mmio, q);
 	model_kick(q);
+	if (how & AFTER_SLEEP && ring_used_pending(&w.ring[q])) {
+		look();
+		look();
+		CHECK(interrupts() > before);
+	}
 	check_used(q);
+	if (how & AFTER_POLL)
+		ring_set_used_event(&w.ring[q], w.ring[q].last_used);
 }
 
 static void step_stats(void)
@@ -264,7 +278,7 @@ static void step(struct input *in)
 	case 6:
 	case 7:
 	case 8:
-		step_kick(op % 16 - 6);
+		step_kick(op % 16 - 6, op);
 		break;
 	case 9:
 		step_stats();
@@ -276,6 +290,10 @@ static void step(struct input *in)
 		step_config(in);
 		break;
 	case 12:
+		if (op & 16) {
+			look();
+			break;
+		}
 		/* The guest uses a page, its own or not. */
 		write_page(DATA_PAGE + byte(in) % (RAM_PAGES - DATA_PAGE));
 		break;
@@ -310,6 +328,7 @@ static void init_once(void)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const struct reclaim_config sync = {.kind = RECLAIM_SYNC};
+	const struct virtio_alarm alarm = {.set = set_alarm};
 	struct input in = {data, size};
 	struct balloon_config cfg = {
 		.must_tell_host = true, .stats = true, .deflate_on_oom = true};
@@ -319,7 +338,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	w.host_target = (uint64_t)byte(&in) / 4 * GMEM_PAGE_SIZE;
 	cfg.initial = w.host_target;
 	w.reclaim = reclaim_create_with(&w.mem, &sync, &call_backend_ops, &backend);
-	w.b = balloon_create(&cfg, &w.mem, w.reclaim, &w.irq, -1);
+	w.b = balloon_create(&cfg, &w.mem, w.reclaim, &w.irq, -1, &alarm);
+	w.alarm_set = false;
 	CHECK(w.reclaim && w.b);
 	virtio_mmio_init(&w.mmio, balloon_virtio(w.b));
 	memset(w.ring, 0, sizeof(w.ring));

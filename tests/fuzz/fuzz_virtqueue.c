@@ -7,7 +7,8 @@
  *   - a popped chain is what an independent walk of the same memory finds, inside RAM, and was
  *     made available by an avail idx ahead of ours;
  *   - chains in flight are never more than the queue size;
- *   - push and pop change no byte of memory outside the used ring, and a broken queue none.
+ *   - push and pop change no byte of memory outside the used ring, and a broken queue none;
+ *   - an interrupt is owed as long as used_event is one of the indices it is owed for.
  */
 #include <assert.h>
 #include <errno.h>
@@ -36,6 +37,9 @@ struct world {
 	uint16_t flight[MAX_NUM]; /* heads popped and not pushed */
 	unsigned nflight;
 	uint16_t popped, pushed;
+	bool owed;	       /* an interrupt, */
+	uint16_t owed_from;    /* for this index and those pushed since */
+	uint16_t decided_upto; /* what was pushed at the last decision */
 	uint8_t before[2 * REGION];
 };
 
@@ -190,6 +194,54 @@ static void need_interrupt(struct world *w)
 	vq_need_interrupt(&w->vq);
 	check_unchanged(w, false);
 	assert(!vq_need_interrupt(&w->vq)); /* nothing was pushed since */
+	w->decided_upto = w->pushed;
+}
+
+/* An input is too short for 65536 pushes, so indices tell everything. */
+static bool event_since(const struct world *w, uint16_t from)
+{
+	const struct virtqueue *vq = &w->vq;
+	uint16_t event;
+
+	memcpy(&event, (const uint8_t *)vq->avail + 4 + 2 * vq->num, sizeof(event));
+	return vring_need_event(event, w->pushed, from);
+}
+
+static void owe_interrupt(struct world *w)
+{
+	if (!w->vq.event_idx)
+		return;
+	if (vq_owe_interrupt(&w->vq)) {
+		assert(event_since(w, w->decided_upto));
+		w->owed = true;
+		w->owed_from = w->decided_upto;
+	} else if (w->vq.ready) {
+		assert(!event_since(w, w->decided_upto));
+	}
+	w->decided_upto = w->pushed;
+}
+
+static void look(struct world *w, bool pay)
+{
+	snapshot(w);
+	if (vq_still_owed(&w->vq)) {
+		assert(w->owed && event_since(w, w->owed_from));
+	} else {
+		assert(!w->owed || !event_since(w, w->owed_from));
+		w->owed = false;
+	}
+	if (pay) {
+		vq_paid(&w->vq);
+		w->owed = false;
+		assert(!vq_still_owed(&w->vq));
+	}
+	check_unchanged(w, false);
+}
+
+static void disable(struct world *w)
+{
+	vq_disable(&w->vq);
+	w->owed = false;
 }
 
 static void enable(struct world *w, struct input *in)
@@ -199,7 +251,8 @@ static void enable(struct world *w, struct input *in)
 	int rc;
 
 	vq_reset(&w->vq);
-	w->nflight = w->popped = w->pushed = 0;
+	w->nflight = w->popped = w->pushed = w->decided_upto = 0;
+	w->owed = false;
 	w->vq.num = how & 1 ? u8(in) : MAX_NUM >> (how >> 1) % 5;
 	w->vq.desc_gpa = how & 16 ? address(in) : 0;
 	w->vq.avail_gpa = how & 32 ? address(in) : 0x400;
@@ -286,7 +339,17 @@ static void step(struct world *w, struct input *in)
 		push(w, u8(in));
 		break;
 	case 9:
-		need_interrupt(w);
+		switch (u8(in) % 4) {
+		case 0:
+			need_interrupt(w);
+			break;
+		case 1:
+			owe_interrupt(w);
+			break;
+		default:
+			look(w, u8(in) & 1);
+			break;
+		}
 		break;
 	case 10:
 		write_raw(w, in);
@@ -294,7 +357,7 @@ static void step(struct world *w, struct input *in)
 	case 11:
 		/* Rarely: a dead queue teaches nothing. */
 		if (u8(in) >= 0xf8)
-			vq_disable(&w->vq);
+			disable(w);
 		else if (w->vq.broken || !w->vq.ready)
 			enable(w, in);
 		break;

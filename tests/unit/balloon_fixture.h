@@ -43,17 +43,37 @@ struct fixture {
 	struct balloon *b;
 	struct virtio_mmio mmio;
 	struct ring ring[BALLOON_NVQ];
+	bool alarm_set;
+	unsigned alarms;
 
 	/* The driver's balloon: pages [DATA_PFN, DATA_PFN + held), in the order taken. */
 	uint32_t held;
 };
 
-/* discards are calls to backend->discard; NULL: as --reclaim=sync does them */
-static inline void fix_init_with(struct fixture *f, uint64_t initial,
-				 struct call_backend *backend)
+static inline void fix_set_alarm(void *opaque)
 {
-	const struct reclaim_config sync = {.kind = RECLAIM_SYNC};
+	struct fixture *f = opaque;
 
+	ck_assert(!f->alarm_set);
+	f->alarm_set = true;
+	f->alarms++;
+}
+
+/* The alarm, if it was set, goes off. */
+static inline void fix_look(struct fixture *f)
+{
+	if (!f->alarm_set)
+		return;
+	f->alarm_set = false;
+	virtio_look(balloon_virtio(f->b));
+}
+
+/* kind: of the engine. Discards are calls to backend->discard; NULL: as the kind does them. */
+static inline void fix_init_kind(struct fixture *f, uint64_t initial,
+				 struct call_backend *backend, enum reclaim_kind kind)
+{
+	const struct reclaim_config reclaim = {.kind = kind};
+	const struct virtio_alarm alarm = {.set = fix_set_alarm, .opaque = f};
 	const struct gmem_span spans[] = {{0, LOW_PAGES * GMEM_PAGE_SIZE},
 					  {4ull << 30, HIGH_PAGES * GMEM_PAGE_SIZE}};
 	const struct balloon_config cfg = {.enabled = true,
@@ -70,12 +90,19 @@ static inline void fix_init_with(struct fixture *f, uint64_t initial,
 	memset(f->mem.region[1].hva, PATTERN, f->mem.region[1].len);
 	ck_assert_int_eq(irq_line_init(&f->irq, 5), 0);
 	f->change_fd = fd_eventfd();
-	f->reclaim = backend ? reclaim_create_with(&f->mem, &sync, &call_backend_ops, backend)
-			     : reclaim_create(&f->mem, &sync, NULL);
+	f->reclaim =
+		backend ? reclaim_create_with(&f->mem, &reclaim, &call_backend_ops, backend)
+			: reclaim_create(&f->mem, &reclaim, NULL);
 	ck_assert_ptr_nonnull(f->reclaim);
-	f->b = balloon_create(&cfg, &f->mem, f->reclaim, &f->irq, f->change_fd);
+	f->b = balloon_create(&cfg, &f->mem, f->reclaim, &f->irq, f->change_fd, &alarm);
 	ck_assert_ptr_nonnull(f->b);
 	virtio_mmio_init(&f->mmio, balloon_virtio(f->b));
+}
+
+static inline void fix_init_with(struct fixture *f, uint64_t initial,
+				 struct call_backend *backend)
+{
+	fix_init_kind(f, initial, backend, RECLAIM_SYNC);
 }
 
 static inline void fix_init(struct fixture *f, uint64_t initial)
@@ -143,7 +170,10 @@ static inline void fix_kick(struct fixture *f, unsigned q)
 	drv_kick(&f->mmio, q);
 }
 
-/* Take the next used buffer, which must be there and unwritten. */
+/*
+ * Take the next used buffer, which must be there and unwritten, and ask for an interrupt for
+ * the one after it, as virtqueue_get_buf() does.
+ */
 static inline void fix_expect_used(struct fixture *f, unsigned q)
 {
 	uint16_t head;
@@ -151,6 +181,7 @@ static inline void fix_expect_used(struct fixture *f, unsigned q)
 
 	ck_assert(ring_used(&f->ring[q], &head, &len));
 	ck_assert_uint_eq(len, 0);
+	ring_set_used_event(&f->ring[q], f->ring[q].last_used);
 }
 
 /* tell_host(): one message, a kick, and the wait for the buffer, which is over at once. */

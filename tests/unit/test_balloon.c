@@ -20,7 +20,7 @@ static uint64_t offered_by(struct balloon_config cfg)
 	uint64_t bits;
 
 	fix_init(&f, 0);
-	b = balloon_create(&cfg, &f.mem, f.reclaim, &f.irq, -1);
+	b = balloon_create(&cfg, &f.mem, f.reclaim, &f.irq, -1, &(struct virtio_alarm){0});
 	bits = balloon_virtio(b)->offered;
 	balloon_destroy(b);
 	fix_fini(&f);

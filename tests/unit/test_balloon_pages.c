@@ -264,6 +264,8 @@ START_TEST(full_queue_in_one_kick)
 		fix_queue(&f, INF, PFNS_GPA + 8 * i, pfn, 2);
 	}
 	fix_kick(&f, INF);
+	fix_look(&f);
+	fix_look(&f);
 	for (unsigned i = 0; i < 32; i++)
 		fix_expect_used(&f, INF);
 	ck_assert_uint_eq(stats().discard_runs, 1);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <string.h>
 
+#include "tests/unit/driver.h"
 #include "tests/unit/kvm_guest.h"
 #include "tests/unit/tiny_kernel.h"
 #include "tests/unit/unit.h"
@@ -83,6 +84,69 @@ START_TEST(a_reset_gives_the_driver_a_fresh_device)
 }
 END_TEST
 
+static uint64_t interrupts(struct machine *m)
+{
+	struct balloon_status s;
+
+	balloon_query(m->balloon, &s);
+	return s.interrupts;
+}
+
+/* A message of one page, and its answer, which is there when the kick is over. */
+static void send(struct machine *m, struct ring *r)
+{
+	const uint32_t pfn = 0x800;
+
+	ring_poke(&m->mem, 0x700000, &pfn, sizeof(pfn));
+	ring_add(r, &(struct ring_buf){0x700000, sizeof(pfn), false}, 1);
+	drv_kick(&m->balloon_mmio, BALLOON_VQ_DEFLATE);
+	ck_assert_uint_eq(ring_used_pending(r), 1);
+}
+
+static void take(struct ring *r)
+{
+	uint16_t head;
+	uint32_t len;
+
+	ck_assert(ring_used(r, &head, &len));
+	ring_set_used_event(r, r->last_used);
+}
+
+START_TEST(a_driver_that_takes_no_answer_is_interrupted)
+{
+	struct tiny_machine t;
+	struct ring r;
+
+	tiny_create(&t, 1, true, idle, sizeof(idle));
+	ring_init(&r, &t.m->mem, 0x600000, 8, true);
+	ck_assert(drv_negotiate(&t.m->balloon_mmio, VIRTIO_FEATURE(VIRTIO_F_BIT_EVENT_IDX)));
+	ck_assert(drv_queue(&t.m->balloon_mmio, BALLOON_VQ_DEFLATE, &r));
+	ck_assert(drv_ok(&t.m->balloon_mmio));
+	for (unsigned i = 0; i < 3; i++) {
+		send(t.m, &r);
+		take(&r);
+		tiny_run(&t, 20);
+	}
+	ck_assert_uint_eq(interrupts(t.m), 0);
+	send(t.m, &r);
+	ck_assert_uint_eq(interrupts(t.m), 0);
+	tiny_run(&t, 20);
+	ck_assert_uint_eq(interrupts(t.m), 1);
+	/* The alarm of one driver is nothing to the next, nor to a machine that goes away. */
+	take(&r);
+	machine_devices_reset(t.m);
+	tiny_run(&t, 20);
+	ck_assert_uint_eq(interrupts(t.m), 1);
+	ring_init(&r, &t.m->mem, 0x600000, 8, true);
+	ck_assert(drv_negotiate(&t.m->balloon_mmio, VIRTIO_FEATURE(VIRTIO_F_BIT_EVENT_IDX)));
+	ck_assert(drv_queue(&t.m->balloon_mmio, BALLOON_VQ_DEFLATE, &r));
+	ck_assert(drv_ok(&t.m->balloon_mmio));
+	send(t.m, &r);
+	tiny_destroy(&t);
+}
+END_TEST
+
 UNIT_MAIN_KVM("devices", the_balloon_sits_in_the_slot_the_tables_announce,
 	      without_a_balloon_no_slot_answers, every_platform_device_answers,
-	      a_reset_gives_the_driver_a_fresh_device)
+	      a_reset_gives_the_driver_a_fresh_device,
+	      a_driver_that_takes_no_answer_is_interrupted)

@@ -192,6 +192,27 @@ START_TEST(reset_cancels)
 }
 END_TEST
 
+static void step(void)
+{
+	pthread_mutex_lock(&r->lock);
+	reclaim_step(r);
+	pthread_mutex_unlock(&r->lock);
+}
+
+START_TEST(with_no_more_to_come_nothing_waits)
+{
+	setup();
+	take(20);
+	step();
+	ck_assert_uint_eq(rec.ncalls, 0);
+	reclaim_no_more(r);
+	step();
+	ck_assert_uint_eq(rec.ncalls, 1);
+	check_pages(20, 21, 0);
+	teardown();
+}
+END_TEST
+
 START_TEST(refused_pages_are_tried_again_later)
 {
 	setup();
@@ -236,4 +257,5 @@ END_TEST
 
 UNIT_MAIN("reclaim", pages_of_several_messages_make_one_run, runs_end_where_regions_do,
 	  bad_pfns_touch_nothing, given_back_in_time, reset_cancels,
-	  refused_pages_are_tried_again_later, populate_makes_resident)
+	  with_no_more_to_come_nothing_waits, refused_pages_are_tried_again_later,
+	  populate_makes_resident)

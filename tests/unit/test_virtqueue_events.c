@@ -75,6 +75,115 @@ START_TEST(interrupt_by_event_idx)
 }
 END_TEST
 
+START_TEST(interrupt_is_owed_until_the_buffers_are_taken)
+{
+	setup(NUM, true, false);
+	ck_assert(!vq_owe_interrupt(&vq)); /* nothing was pushed */
+	ck_assert(!vq_still_owed(&vq));
+
+	push_some(1);
+	ck_assert(vq_owe_interrupt(&vq));
+	ck_assert(!vq_owe_interrupt(&vq));
+	ck_assert(vq_still_owed(&vq));
+	ring_set_used_event(&ring, 1);
+	ck_assert(!vq_still_owed(&vq));
+	/* It is settled for good, wherever used_event goes. */
+	ring_set_used_event(&ring, 0);
+	ck_assert(!vq_still_owed(&vq));
+
+	/* One of two was taken; then a third is pushed, that wasn't asked for by itself. */
+	ring_set_used_event(&ring, 1);
+	push_some(2); /* 1 -> 3 */
+	ck_assert(vq_owe_interrupt(&vq));
+	ring_set_used_event(&ring, 2);
+	ck_assert(vq_still_owed(&vq));
+	push_some(1); /* -> 4 */
+	ck_assert(!vq_owe_interrupt(&vq));
+	ck_assert(vq_still_owed(&vq));
+	ring_set_used_event(&ring, 3);
+	ck_assert(vq_still_owed(&vq));
+	ring_set_used_event(&ring, 4);
+	ck_assert(!vq_still_owed(&vq));
+
+	/* All were taken and the next is pushed: what was owed before isn't any more. */
+	push_some(1); /* -> 5 */
+	ck_assert(vq_owe_interrupt(&vq));
+	ring_set_used_event(&ring, 5);
+	push_some(1); /* -> 6 */
+	ck_assert(vq_owe_interrupt(&vq));
+	ring_set_used_event(&ring, 4);
+	ck_assert(!vq_still_owed(&vq));
+
+	/* Raised: the same buffers don't ask again. */
+	ring_set_used_event(&ring, 6);
+	push_some(1); /* -> 7 */
+	ck_assert(vq_owe_interrupt(&vq));
+	vq_paid(&vq);
+	ck_assert(!vq_still_owed(&vq));
+	push_some(1);
+	ck_assert(!vq_owe_interrupt(&vq));
+	ck_assert(!vq_still_owed(&vq));
+	gmem_destroy(&mem);
+}
+END_TEST
+
+/* A driver that wants none says so by a used_event that its buffers don't reach. */
+START_TEST(nothing_is_owed_that_was_not_wanted)
+{
+	setup(NUM, true, false);
+	for (unsigned i = 0; i < 100; i++) {
+		ring_set_used_event(&ring, (uint16_t)(ring.idx - 1));
+		push_some(1);
+		ck_assert(!vq_owe_interrupt(&vq));
+		ck_assert(!vq_still_owed(&vq));
+	}
+	gmem_destroy(&mem);
+}
+END_TEST
+
+START_TEST(owed_over_the_wrap)
+{
+	setup(NUM, true, false);
+	push_some(65534);
+	vq_need_interrupt(&vq);
+	ring_set_used_event(&ring, 65535);
+	push_some(3); /* 65534 -> 1 */
+	ck_assert(vq_owe_interrupt(&vq));
+	ck_assert(vq_still_owed(&vq));
+	ring_set_used_event(&ring, 0);
+	ck_assert(vq_still_owed(&vq));
+	push_some(1); /* -> 2 */
+	ck_assert(!vq_owe_interrupt(&vq));
+	ring_set_used_event(&ring, 1);
+	ck_assert(vq_still_owed(&vq));
+	ring_set_used_event(&ring, 2);
+	ck_assert(!vq_still_owed(&vq));
+
+	/* More pushes than an index can tell: nothing proves that the driver saw the first. */
+	push_some(1);
+	ck_assert(vq_owe_interrupt(&vq));
+	push_some(65536);
+	ring_set_used_event(&ring, 3);
+	ck_assert(vq_still_owed(&vq));
+	gmem_destroy(&mem);
+}
+END_TEST
+
+START_TEST(a_stopped_queue_owes_nothing)
+{
+	const char *why;
+
+	setup(NUM, true, false);
+	push_some(1);
+	ck_assert(vq_owe_interrupt(&vq));
+	vq_disable(&vq);
+	ck_assert(!vq_still_owed(&vq));
+	ck_assert_int_eq(vq_enable(&vq, &mem, true, false, &why), 0);
+	ck_assert(!vq_still_owed(&vq));
+	gmem_destroy(&mem);
+}
+END_TEST
+
 START_TEST(empty_ring_arms_the_next_kick)
 {
 	setup(NUM, true, false);
@@ -341,5 +450,7 @@ START_TEST(changing_descriptor_is_read_once)
 END_TEST
 
 UNIT_MAIN("virtqueue_events", interrupt_by_flag, interrupt_by_event_idx,
-	  empty_ring_arms_the_next_kick, indices_wrap, no_notification_is_lost,
-	  racing_sides_see_each_other, changing_descriptor_is_read_once)
+	  interrupt_is_owed_until_the_buffers_are_taken, nothing_is_owed_that_was_not_wanted,
+	  owed_over_the_wrap, a_stopped_queue_owes_nothing, empty_ring_arms_the_next_kick,
+	  indices_wrap, no_notification_is_lost, racing_sides_see_each_other,
+	  changing_descriptor_is_read_once)

@@ -3,7 +3,7 @@
  * A small virtio device for the tests of the core and the transport, and their fuzzer. Kicked,
  * it copies each buffer's readable part into its writable part and returns it. Its 10 bytes of
  * configuration count up from 0xa0, the last 4 of them only with FAKE_F_LONG. It asserts what
- * the core promises to a device.
+ * the core promises to a device, and to its owner.
  */
 #ifndef AEROSTAT_TESTS_VIRTIO_FAKE_H
 #define AEROSTAT_TESTS_VIRTIO_FAKE_H
@@ -30,6 +30,9 @@ struct fake {
 	unsigned oks, kicks, resets, popped;
 	unsigned kicked; /* the queue of the last kick */
 	unsigned config_writes;
+	bool soon; /* notifies by virtio_notify_soon() */
+	unsigned alarms;
+	bool alarm_set;
 	uint32_t last_off, last_len; /* of the last configuration access */
 };
 
@@ -117,7 +120,10 @@ static inline void fake_notify(struct virtio_device *dev, unsigned q)
 	}
 	if (rc < 0)
 		virtio_violation(dev, "queue %u: %s", q, vq->why_broken);
-	virtio_notify_used(dev, vq);
+	if (f->soon)
+		virtio_notify_soon(dev, vq);
+	else
+		virtio_notify_used(dev, vq);
 }
 
 static inline void fake_reset(struct virtio_device *dev)
@@ -136,6 +142,24 @@ static const struct virtio_device_ops fake_ops = {
 	.reset = fake_reset,
 };
 
+static inline void fake_set_alarm(void *opaque)
+{
+	struct fake *f = opaque;
+
+	assert(!f->alarm_set);
+	f->alarm_set = true;
+	f->alarms++;
+}
+
+/* The alarm, if it was set, goes off. */
+static inline void fake_look(struct fake *f)
+{
+	if (!f->alarm_set)
+		return;
+	f->alarm_set = false;
+	virtio_look(&f->virtio);
+}
+
 /* Queue 0 has up to 8 entries, queue 1 up to 256. */
 static inline void fake_init(struct fake *f, const struct gmem *mem, const struct irq_line *irq)
 {
@@ -145,6 +169,7 @@ static inline void fake_init(struct fake *f, const struct gmem *mem, const struc
 	for (unsigned i = 0; i < sizeof(f->config); i++)
 		f->config[i] = (uint8_t)(0xa0 + i);
 	virtio_init(&f->virtio, &fake_ops, FAKE_FEATURES, f->vq, FAKE_NVQ, mem, irq);
+	f->virtio.alarm = (struct virtio_alarm){.set = fake_set_alarm, .opaque = f};
 }
 
 #endif

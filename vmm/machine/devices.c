@@ -2,6 +2,7 @@
 /* Everything on the buses: the platform's own devices, and virtio in its slots. */
 #include <errno.h>
 #include <sys/epoll.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "vmm/base/clock.h"
@@ -125,6 +126,30 @@ static void on_stats_bell(void *opaque, uint32_t events)
 	virtio_unlock(dev);
 }
 
+/* Called by a vCPU's thread, which is why it is no timer of the loop's. */
+static void set_look(void *opaque)
+{
+	const struct machine *m = opaque;
+	const struct itimerspec its = {.it_value.tv_nsec = VIRTIO_LOOK_NS};
+
+	timerfd_settime(m->look_fd, 0, &its, NULL);
+}
+
+static void on_look(void *opaque, uint32_t events)
+{
+	struct machine *m = opaque;
+
+	(void)events;
+	fd_drain(m->look_fd);
+	virtio_look(balloon_virtio(m->balloon));
+}
+
+static int create_look(struct machine *m)
+{
+	m->look_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	return m->look_fd < 0 ? -errno : loop_add(m->loop, m->look_fd, EPOLLIN, on_look, m);
+}
+
 static int create_balloon_plumbing(struct machine *m)
 {
 	int rc;
@@ -148,6 +173,7 @@ static int create_balloon(struct machine *m, struct err *err)
 	const struct arch_slot slot = arch_virtio_slot(0);
 	const struct reclaim_config reclaim = {.kind = m->cfg->reclaim,
 					       .backlog_max = m->cfg->balloon.backlog};
+	const struct virtio_alarm alarm = {.set = set_look, .opaque = m};
 	struct irq_line *irq = NULL;
 	int rc = new_irq(m, slot.gsi, &irq, err);
 
@@ -159,9 +185,13 @@ static int create_balloon(struct machine *m, struct err *err)
 	m->reclaim = reclaim_create(&m->mem, &reclaim, err);
 	if (!m->reclaim)
 		return -EIO;
-	m->balloon = balloon_create(&m->cfg->balloon, &m->mem, m->reclaim, irq, m->change_fd);
+	m->balloon = balloon_create(&m->cfg->balloon, &m->mem, m->reclaim, irq, m->change_fd,
+				    &alarm);
 	if (!m->balloon)
 		return err_sys(err, -ENOMEM, "cannot create the balloon");
+	rc = create_look(m);
+	if (rc)
+		return err_sys(err, rc, "cannot create the balloon's timer");
 	virtio_mmio_init(&m->balloon_mmio, balloon_virtio(m->balloon));
 	m->stats_bell.gpa = slot.gpa + VIRTIO_MMIO_NOTIFY;
 	m->stats_bell.queue = BALLOON_VQ_STATS;
@@ -197,6 +227,9 @@ void machine_devices_destroy(struct machine *m)
 	if (m->change_fd >= 0)
 		loop_del(m->loop, m->change_fd);
 	fd_close(&m->change_fd);
+	if (m->look_fd >= 0)
+		loop_del(m->loop, m->look_fd);
+	fd_close(&m->look_fd);
 	balloon_destroy(m->balloon);
 	reclaim_destroy(m->reclaim);
 	if (m->console)

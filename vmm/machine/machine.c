@@ -79,7 +79,7 @@ struct machine *machine_create(const struct vm_config *cfg, struct loop *loop, s
 	m->cfg = cfg;
 	m->loop = loop;
 	m->kernel_fd = m->initrd_fd = m->host.fd = m->vm.fd = -1;
-	m->wake_fd = m->change_fd = m->stats_bell.fd = -1;
+	m->wake_fd = m->change_fd = m->look_fd = m->stats_bell.fd = -1;
 
 	rc = open_images(m, err);
 	if (!rc)

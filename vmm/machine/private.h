@@ -61,6 +61,7 @@ struct machine {
 	int wake_fd;	       /* eventfd: a vCPU stopped, or the guest has a wish */
 	_Atomic unsigned wishes;
 	int change_fd; /* eventfd: the balloon's actual changed */
+	int look_fd;   /* timerfd, with the balloon: it is to look who waits for an interrupt */
 	struct loop_timer *change_timer;
 	struct loop_timer *stats_timer;
 

@@ -96,6 +96,13 @@ void reclaim_settle(struct reclaim *r, bool promised)
 		reclaim_barrier(r);
 }
 
+void reclaim_no_more(struct reclaim *r)
+{
+	pthread_mutex_lock(&r->lock);
+	r->take_ns = 0;
+	pthread_mutex_unlock(&r->lock);
+}
+
 static bool unsettled(const struct reclaim *r, uint64_t start, uint64_t n)
 {
 	return reclaim_in_flight(r, start, n) || tracker_any_pending(r->tracker, start, n);

@@ -8,8 +8,8 @@
  *   - A 2 MiB block all of whose pages are ballooned goes at the thread's next look, 1 ms at
  *     most, in one run with such blocks beside it.
  *   - Pages of other blocks wait for their neighbours. They go when nothing more came for
- *     RECLAIM_IDLE_MS, when the backlog is three quarters full, and at the latest when the
- *     oldest page of their block is RECLAIM_AGE_MS old and the thread gets to it. With
+ *     RECLAIM_IDLE_MS or will come, when the backlog is three quarters full, and at the latest
+ * when the oldest page of their block is RECLAIM_AGE_MS old and the thread gets to it. With
  *     transparent huge pages, which a discard of a part would split, RECLAIM_IDLE_HUGE_MS and
  *     RECLAIM_AGE_HUGE_MS.
  *   - With host pages larger than 4 KiB only whole ones go; parts are held until then.
@@ -115,6 +115,9 @@ void reclaim_take(struct reclaim *r, const uint32_t *pfn, size_t n, struct recla
  * (MUST_TELL_HOST). When it will not, or the kind is RECLAIM_SYNC, this is reclaim_barrier().
  */
 void reclaim_settle(struct reclaim *r, bool promised);
+
+/* The guest has given what it was asked for: parts of blocks don't wait for more any longer. */
+void reclaim_no_more(struct reclaim *r);
 
 /*
  * The guest takes these pages back (deflate). After return none of them is pending or being
