@@ -31,7 +31,7 @@ UNIT     := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 UNIT_AUX := $(filter-out $(wildcard tests/unit/test_*.c),$(wildcard tests/unit/*.c))
 FUZZ     := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 
-.PHONY: all demo check unit fuzz smoke smoke-all flat stress bench bench-native lint lint-run setup kernels guest-kernel install \
+.PHONY: all demo check unit tsan fuzz smoke smoke-all flat stress bench bench-native bench-engine lint lint-run setup kernels guest-kernel install \
         uninstall clean help
 .DELETE_ON_ERROR:
 
@@ -72,6 +72,11 @@ $(B)/san/libtest.a: $(UNIT_AUX:%.c=$(B)/san/%.o)
 # Calls that a test stands in for, to make them fail.
 WRAP_test_discard := madvise process_madvise fallocate pidfd_open io_uring_queue_init \
                      io_uring_submit __io_uring_get_cqe
+WRAP_test_backend_uring  := calloc madvise process_madvise fallocate io_uring_queue_init \
+                            io_uring_get_probe_ring io_uring_register_iowq_max_workers \
+                            io_uring_submit __io_uring_get_cqe
+WRAP_test_backend_thread := malloc pidfd_open madvise process_madvise fallocate
+WRAP_test_create         := calloc malloc pthread_create io_uring_queue_init
 
 $(B)/unit/%: $(B)/san/tests/unit/%.o $(B)/san/libtest.a $(B)/san/libaerostat.a
 	@mkdir -p $(@D)
@@ -81,6 +86,31 @@ $(B)/unit/%: $(B)/san/tests/unit/%.o $(B)/san/libtest.a $(B)/san/libaerostat.a
 
 unit: $(UNIT:%=$(B)/unit/%)
 	tests/run $(UNIT:%=$(B)/unit/%)
+
+# ---- the engine's tests again, under ThreadSanitizer ----
+
+TSAN       := test_reclaim test_pick test_worker test_discard test_engine_model test_audit test_backend_uring test_create
+TSAN_FLAGS := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
+TSAN_OBJS  := $(patsubst %.c,$(B)/tsan/%.o,$(filter vmm/base/% vmm/mem/% vmm/reclaim/%,$(LIB_SRCS)))
+
+$(B)/tsan/libengine.a: $(TSAN_OBJS)
+	@rm -f $@
+	$(Q)$(AR) qcs $@ $^
+
+$(B)/tsan/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(TSAN_FLAGS) -MMD -MP -c $< -o $@
+
+$(B)/tsan/bin/%: $(B)/tsan/tests/unit/%.o $(B)/tsan/libengine.a
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(TSAN_FLAGS) $(WRAP_$*:%=-Wl,--wrap=%) $^ -o $@ $(LDLIBS) \
+	    $$(pkg-config --libs check)
+
+# Its shadow memory has fixed addresses, which a kernel that randomises widely may give away.
+tsan: $(TSAN:%=$(B)/tsan/bin/%)
+	MODEL_SEEDS=$${MODEL_SEEDS:-60} setarch -R tests/run $(TSAN:%=$(B)/tsan/bin/%)
 
 # ---- fuzzers: clang's libFuzzer; FUZZ_SECONDS each ----
 
@@ -153,6 +183,23 @@ $(B)/bench/limit: $(B)/obj/tests/bench/limit.o $(filter-out %/cli/main.o,$(OBJS)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ $(LDLIBS)
 
+# The monitor, writing down what its guest's balloon sends: for tests/bench/record.
+$(B)/bench/recorder: $(B)/obj/tests/bench/record.o $(OBJS)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -Wl,--wrap=reclaim_take -Wl,--wrap=reclaim_give $^ -o $@ $(LDLIBS)
+
+ENGINE_OBJS := $(patsubst %,$(B)/obj/tests/bench/%.o,engine engine_tracker engine_replay stream)
+
+$(B)/bench/engine: $(ENGINE_OBJS) $(filter-out %/cli/main.o,$(OBJS))
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ $(LDLIBS)
+
+bench-engine: $(B)/bench/engine
+	@$< -n $${ROUNDS:-1} $(sort $(wildcard tests/bench/streams/*.pfns)) >$(B)/bench/engine.jsonl
+	@awk -f tests/bench/lib.awk -f tests/bench/engine.awk $(B)/bench/engine.jsonl
+
 bench-native: all flat $(B)/bench/watch $(B)/bench/limit
 	@B=$(B) tests/bench/native
 
@@ -215,10 +262,12 @@ clean:
 help:
 	@sed -n 's/^# make/make/p' Makefile
 	@echo 'make unit       unit tests under ASan and UBSan'
+	@echo 'make tsan       tests of the reclaim engine under ThreadSanitizer'
 	@echo 'make fuzz       every fuzzer for FUZZ_SECONDS (10)'
 	@echo 'make smoke      stock and small kernels in the emulated KVM host; smoke-all: more of them'
 	@echo 'make stress     the flat guest gives and takes as fast as it can; SECONDS_EACH (10)'
 	@echo 'make bench-native   the flat guest beside QEMU and the limits, on this KVM'
+	@echo 'make bench-engine   the reclaim engine alone, without a VM'
 	@echo 'make bench      figures beside other monitors, JSON under build/bench'
 	@echo 'make lint       layers, formatting, static analysis, shell scripts'
 	@echo 'make guest-kernel   build the small kernel of kernel-config/'

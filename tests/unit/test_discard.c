@@ -148,8 +148,8 @@ static void mem_check(const struct mem *m)
 		ck_assert(m->run[i].done);
 		if (m->run[i].rc)
 			continue;
-		for (uint64_t k = 0; k < m->run[i].len; k++) {
-			if (m->run[i].hva[k])
+		for (uint64_t k = 0; k < m->run[i].len; k += sizeof(uint64_t)) {
+			if (*(uint64_t *)(m->run[i].hva + k))
 				ck_abort_msg("run %u, failing from call %u on", i, fail_at);
 		}
 	}
