@@ -204,15 +204,15 @@ bench-native: all flat $(B)/bench/watch $(B)/bench/limit
 	@B=$(B) tests/bench/native
 
 stress: all flat
-	@B=$(B) tests/run tests/kvm/stress
+	@B=$(B) tests/host-setup tests/run tests/kvm/stress
 
 # ---- tests with a guest ----
 
 # Each is a test, a kernel of the cache, and for some the number of vCPUs and the way to reclaim.
 SMOKE_JOBS ?= $(shell nproc)
-SMOKE ?= boot:6.1 boot:6.12 boot:small balloon:6.1:1 balloon:6.12:4 balloon:small:1 \
-         balloon:6.12:1:thread lifecycle:6.12
-SMOKE_MORE := balloon:6.12:1 balloon:6.1:4 balloon:small:4 balloon:6.1:1:uring
+SMOKE ?= boot:6.1 boot:6.12 boot:small balloon:6.1:1 balloon:6.12:4 balloon:small:1:sync \
+         balloon:6.12:1:thread lifecycle:6.12 backings:6.1:1 kexec:6.1:1
+SMOKE_MORE := balloon:6.12:1 balloon:6.1:4 balloon:small:4 balloon:6.1:1:sync emptypool:6.1:1
 
 # Set-up comes first, then the build: a recipe's make, so that -j keeps the order.
 smoke: kernels guest-kernel

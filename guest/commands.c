@@ -313,6 +313,25 @@ static void run_reboot(char *arg)
 	reboot(RB_AUTOBOOT);
 }
 
+/* In two steps: the load takes its time, and the start should find the guest at work. */
+static void run_kexec(char *arg)
+{
+	int err;
+
+	if (!strcmp(arg, "load")) {
+		reply("kexec", sys_kexec_load("/kexec/kernel", "/kexec/initrd"));
+		return;
+	}
+	if (strcmp(arg, "now")) {
+		fail("kexec", -EINVAL);
+		return;
+	}
+	say("event: kexec");
+	sys_drain();
+	err = sys_kexec();
+	fail("kexec", err);
+}
+
 static void run_panic(char *arg)
 {
 	(void)arg;
@@ -331,7 +350,7 @@ static const struct command commands[] = {
 	{"cat", "FILE", run_cat},	    {"grep", "WORD FILE", run_grep},
 	{"write", "FILE TEXT", run_write},  {"dmesg-grep", "TEXT", run_dmesg_grep},
 	{"poweroff", NULL, run_poweroff},   {"reboot", NULL, run_reboot},
-	{"panic", NULL, run_panic},
+	{"panic", NULL, run_panic},	    {"kexec", "load|now", run_kexec},
 };
 
 /* "[...]" is an argument that may be left out. */

@@ -19,6 +19,8 @@
  *	dmesg-grep TEXT      matches= and the lines
  *	write FILE TEXT
  *	poweroff, reboot, panic
+ *	kexec load           /kexec/kernel and /kexec/initrd, with this kernel's command line
+ *	kexec now            into what was loaded; no answer but "event: kexec"
  */
 #ifndef AEROSTAT_GUEST_COMMANDS_H
 #define AEROSTAT_GUEST_COMMANDS_H

@@ -3,10 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/reboot.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/reboot.h>
 #include <sys/syscall.h>
 #include <termios.h>
 #include <time.h>
@@ -132,6 +134,36 @@ int sys_load_module(const char *name)
 int sys_unload_module(const char *name)
 {
 	return syscall(SYS_delete_module, name, O_NONBLOCK) ? -errno : 0;
+}
+
+int sys_kexec_load(const char *kernel, const char *initrd)
+{
+	char cmdline[SYS_LINE_MAX];
+	long len = sys_read_file("/proc/cmdline", cmdline, sizeof(cmdline));
+	int kernel_fd = open(kernel, O_RDONLY | O_CLOEXEC);
+	int initrd_fd = open(initrd, O_RDONLY | O_CLOEXEC);
+	int err = 0;
+
+	if (len < 0)
+		err = len;
+	else if (kernel_fd < 0 || initrd_fd < 0)
+		err = -ENOENT;
+	if (!err) {
+		cmdline[strcspn(cmdline, "\n")] = '\0';
+		if (syscall(SYS_kexec_file_load, kernel_fd, initrd_fd, strlen(cmdline) + 1,
+			    cmdline, 0ul))
+			err = -errno;
+	}
+	if (kernel_fd >= 0)
+		close(kernel_fd);
+	if (initrd_fd >= 0)
+		close(initrd_fd);
+	return err;
+}
+
+int sys_kexec(void)
+{
+	return reboot(LINUX_REBOOT_CMD_KEXEC) ? -errno : 0;
 }
 
 uint64_t sys_clock_ms(int clock)

@@ -40,6 +40,15 @@ int sys_load_module(const char *name);
 /* 0 or a negative errno. */
 int sys_unload_module(const char *name);
 
+/*
+ * Load a kernel and its initrd from files, to be started by sys_kexec() with the command line
+ * of this one. 0 or a negative errno.
+ */
+int sys_kexec_load(const char *kernel, const char *initrd);
+
+/* Start it, without a reset of the machine. Returns a negative errno if it can't. */
+int sys_kexec(void);
+
 /* Milliseconds of a clock such as CLOCK_BOOTTIME. */
 uint64_t sys_clock_ms(int clock);
 

@@ -17,6 +17,7 @@
 #define BURST_MAX   8192u /* pages */
 #define WORDS	    (PAGE_SIZE / 8)
 #define FULL_ROUNDS 512u
+#define LEAST	    64u /* rounds: a machine without time for them has tested nothing */
 
 struct stress {
 	struct flat_pool *pool;
@@ -269,7 +270,7 @@ unsigned stress(const struct flat_params *p, struct flat_pool *pool)
 	print("flat: start");
 	print_value("seed", p->seed);
 	print("\n");
-	while (!s->bad && (p->loops ? rounds < p->loops : !came('n'))) {
+	while (!s->bad && (p->loops ? rounds < p->loops : rounds < LEAST || !came('n'))) {
 		round_of(s, rounds++);
 		if (rounds % 4096 == 0)
 			say(s, "flat: going", rounds);

@@ -23,7 +23,7 @@ struct image {
 	uint8_t code[256];
 };
 
-static int make_kernel(const void *code, size_t len)
+int tiny_kernel(const void *code, size_t len)
 {
 	struct image img = {
 		.eh = {.e_ident = {0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT},
@@ -71,7 +71,7 @@ void tiny_create(struct tiny_machine *t, unsigned n, bool balloon, const void *c
 	struct err err;
 
 	memset(t, 0, sizeof(*t));
-	t->kernel_fd = make_kernel(code, len);
+	t->kernel_fd = tiny_kernel(code, len);
 	snprintf(t->kernel_path, sizeof(t->kernel_path), "/proc/self/fd/%d", t->kernel_fd);
 	vm_config_init(&t->cfg);
 	t->cfg.kernel = t->kernel_path;

@@ -19,6 +19,9 @@ struct tiny_machine {
 	unsigned events[MACHINE_EV_BALLOON + 1]; /* how often each came */
 };
 
+/* A file in memory: the kernel whose code is `code` (32-bit, at 1 MiB). Asserts on failure. */
+int tiny_kernel(const void *code, size_t len);
+
 /* A machine of 32 MiB and n vCPUs, no console, whose kernel is `code` (32-bit, at 1 MiB), built
  * but not started. balloon: with one. Asserts on failure. */
 void tiny_create(struct tiny_machine *t, unsigned n, bool balloon, const void *code,
