@@ -197,7 +197,7 @@ $(B)/bench/engine: $(ENGINE_OBJS) $(filter-out %/cli/main.o,$(OBJS))
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ $(LDLIBS)
 
 bench-engine: $(B)/bench/engine
-	@$< -n $${ROUNDS:-1} $(sort $(wildcard tests/bench/streams/*.pfns)) >$(B)/bench/engine.jsonl
+	@$< -n $${ROUNDS:-3} $(sort $(wildcard tests/bench/streams/*.pfns)) >$(B)/bench/engine.jsonl
 	@awk -f tests/bench/lib.awk -f tests/bench/engine.awk $(B)/bench/engine.jsonl
 
 bench-native: all flat $(B)/bench/watch $(B)/bench/limit
@@ -229,6 +229,7 @@ demo: kernels
 bench: kernels
 	@$(MAKE) --no-print-directory all
 	@tests/bench/run
+	@$(MAKE) --no-print-directory bench-native bench-engine
 
 # ---- everything ----
 
@@ -268,7 +269,7 @@ help:
 	@echo 'make stress     the flat guest gives and takes as fast as it can; SECONDS_EACH (10)'
 	@echo 'make bench-native   the flat guest beside QEMU and the limits, on this KVM'
 	@echo 'make bench-engine   the reclaim engine alone, without a VM'
-	@echo 'make bench      figures beside other monitors, JSON under build/bench'
+	@echo 'make bench      all of them, and stock guests beside other monitors; JSON and plots under build/bench'
 	@echo 'make lint       layers, formatting, static analysis, shell scripts'
 	@echo 'make guest-kernel   build the small kernel of kernel-config/'
 	@echo 'make install    to DESTDIR and PREFIX ($(PREFIX))'

@@ -116,6 +116,7 @@ static void measure(struct replay *p, enum reclaim_kind kind, unsigned rate)
 	bool all;
 
 	acked = send_all(p, 0, p->s->takes, p->s->pfn, rate);
+	reclaim_no_more(p->r); /* as the balloon does that has reached its target */
 	all = wait_gone(p);
 	gone = clock_now_ns() - start;
 	slowest = p->slowest;
