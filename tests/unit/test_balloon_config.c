@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Configuration space and DEFLATE_ON_OOM: devices/balloon/balloon_config.c. */
 #include "tests/unit/balloon_fixture.h"
+#include "vmm/reclaim/internal.h"
 
 static struct fixture f;
 
@@ -86,6 +87,18 @@ START_TEST(actual_is_clamped_to_ram)
 END_TEST
 
 /* In pieces, from 0x2ff down to 0x1fe: passes through 0x2fe. The target stays out of it. */
+START_TEST(the_engine_hears_that_no_more_comes)
+{
+	up_at(10);
+	f.reclaim->take_ns = 1;
+	drv_config_write(&f.mmio, 4, 4, 11);
+	ck_assert_uint_eq(f.reclaim->take_ns, 1);
+	drv_config_write(&f.mmio, 4, 4, 10);
+	ck_assert_uint_eq(f.reclaim->take_ns, 0);
+	fix_fini(&f);
+}
+END_TEST
+
 START_TEST(actual_in_pieces)
 {
 	fix_init(&f, 0);
@@ -321,10 +334,10 @@ START_TEST(a_latched_device_keeps_its_target)
 END_TEST
 
 UNIT_MAIN("balloon_config", layout, nothing_behind_the_end, num_pages_is_read_only,
-	  actual_is_clamped_to_ram, actual_in_pieces, asked_deflation_is_not_a_leak,
-	  oom_lowers_the_target, oom_while_inflating, without_the_feature_a_fall_means_nothing,
-	  late_step_to_an_older_target, leak_below_a_lowered_target,
-	  compaction_and_rewrites_change_nothing, unload_and_load_with_the_balloon_full,
-	  unload_of_a_small_balloon, unload_after_a_leak, oom_to_zero,
-	  oom_to_zero_while_inflating, new_target_after_a_leak_to_zero,
+	  actual_is_clamped_to_ram, actual_in_pieces, the_engine_hears_that_no_more_comes,
+	  asked_deflation_is_not_a_leak, oom_lowers_the_target, oom_while_inflating,
+	  without_the_feature_a_fall_means_nothing, late_step_to_an_older_target,
+	  leak_below_a_lowered_target, compaction_and_rewrites_change_nothing,
+	  unload_and_load_with_the_balloon_full, unload_of_a_small_balloon, unload_after_a_leak,
+	  oom_to_zero, oom_to_zero_while_inflating, new_target_after_a_leak_to_zero,
 	  a_latched_device_keeps_its_target)
