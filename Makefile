@@ -173,7 +173,7 @@ $(B)/flat/%.o: guest/flat/% Makefile
 	$(call say,CC,$@)
 	$(Q)$(CC) $(FLAT_CFLAGS) -MMD -MP -c $< -o $@
 
-$(B)/bench/watch: $(B)/obj/tests/bench/watch.o
+$(B)/bench/watch: $(B)/obj/tests/bench/watch.o $(B)/obj/tests/bench/child.o
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@

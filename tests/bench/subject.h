@@ -12,22 +12,17 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "tests/bench/child.h"
+
 #define SUBJECT_REPLY_MAX 16384
 
 struct subject {
 	pid_t pid;
-	int to, from; /* the guest's serial line */
-	int qmp;
+	int to;			       /* the guest's serial line */
+	struct lines serial, control;  /* from there, and to and from QMP's socket */
 	char line[1024];	       /* the guest's last one */
 	char reply[SUBJECT_REPLY_MAX]; /* QMP's last "return" or "error" */
-	struct {
-		char text[65536];
-		size_t have;
-	} serial, control;
 };
-
-/* Milliseconds, monotonic. */
-double now_ms(void);
 
 _Noreturn void subject_fail(struct subject *s, const char *why);
 

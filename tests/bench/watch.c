@@ -25,7 +25,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -33,32 +32,24 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 #include <x86intrin.h>
+
+#include "tests/bench/child.h"
 
 #define POLL_MS	      0.5
 #define READY_SECONDS 300
 
 struct watch {
 	pid_t pid;
-	int to, from; /* the guest's serial line */
+	int to; /* the guest's serial line */
+	struct lines lines;
 	int statm;
-	char buf[4096];
-	size_t have;
 	char line[512];
 	double cycles_per_ms;
 };
-
-static double now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (double)ts.tv_sec * 1e3 + (double)ts.tv_nsec / 1e6;
-}
 
 static double measure_tsc(void)
 {
@@ -82,73 +73,22 @@ static void fail(struct watch *w, const char *why)
 static void spawn(struct watch *w, char **argv, bool no_thp)
 {
 	char path[64];
-	int in[2], out[2];
 
-	if (pipe2(in, O_CLOEXEC) || pipe2(out, O_CLOEXEC))
-		fail(w, "cannot make pipes");
-	w->pid = fork();
-	if (!w->pid) {
-		dup2(in[0], STDIN_FILENO);
-		dup2(out[1], STDOUT_FILENO);
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (no_thp && prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0))
-			perror("PR_SET_THP_DISABLE");
-		execvp(argv[0], argv);
-		perror(argv[0]);
-		_exit(127);
-	}
-	close(in[0]);
-	close(out[1]);
-	w->to = in[1];
-	w->from = out[0];
+	w->pid = child_start(argv, no_thp, &w->to, &w->lines.fd);
 	snprintf(path, sizeof(path), "/proc/%d/statm", (int)w->pid);
 	w->statm = open(path, O_RDONLY | O_CLOEXEC);
 	if (w->pid < 0 || w->statm < 0)
 		fail(w, "cannot start the monitor");
 }
 
-/* Take a line out of what was read, without its end. */
-static bool take_line(struct watch *w)
-{
-	char *end = memchr(w->buf, '\n', w->have);
-	size_t len;
-
-	if (!end)
-		return false;
-	len = (size_t)(end - w->buf);
-	if (len >= sizeof(w->line))
-		len = sizeof(w->line) - 1;
-	memcpy(w->line, w->buf, len);
-	w->line[len] = '\0';
-	w->have -= (size_t)(end + 1 - w->buf);
-	memmove(w->buf, end + 1, w->have);
-	return true;
-}
-
 /* The next line of the guest's, or false after ms. Exits when the monitor ends. */
 static bool next_line(struct watch *w, double ms)
 {
-	double deadline = now_ms() + ms;
+	int rc = lines_next(&w->lines, w->line, sizeof(w->line), ms);
 
-	while (!take_line(w)) {
-		struct pollfd p = {.fd = w->from, .events = POLLIN};
-		double left = deadline - now_ms();
-		struct timespec ts;
-		ssize_t n;
-
-		left = left < 0 ? 0 : left;
-		ts = (struct timespec){.tv_sec = (time_t)(left / 1e3)};
-		ts.tv_nsec = (long)((left - (double)ts.tv_sec * 1e3) * 1e6);
-		if (ppoll(&p, 1, &ts, NULL) <= 0)
-			return false;
-		if (w->have == sizeof(w->buf))
-			fail(w, "a line without an end");
-		n = read(w->from, w->buf + w->have, sizeof(w->buf) - w->have);
-		if (n <= 0)
-			fail(w, "the monitor ended early");
-		w->have += (size_t)n;
-	}
-	return true;
+	if (rc < 0)
+		fail(w, "the monitor ended early");
+	return rc > 0;
 }
 
 static bool is_line(const struct watch *w, const char *word)
@@ -337,7 +277,7 @@ static void print_result(const struct result *r)
 
 int main(int argc, char **argv)
 {
-	struct watch w = {.pid = -1};
+	static struct watch w = {.pid = -1};
 	static struct result r = {.place = "split"};
 	bool no_thp = false, wait_gone = true;
 	const char *at_end = NULL;

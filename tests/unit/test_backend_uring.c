@@ -9,14 +9,11 @@
  *
  * However it goes, the tracker, memory, and what was answered must agree in the end.
  */
-#include <errno.h>
-#include <fcntl.h>
-#include <liburing.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
+#include "tests/unit/failing_calls.h"
 #include "tests/unit/unit.h"
 #include "vmm/base/log.h"
 #include "vmm/base/size.h"
@@ -36,7 +33,7 @@ static bool hit(unsigned n, unsigned at)
 	return at && (n == at || (fault.forever && n > at));
 }
 
-static bool call_fails(void)
+bool call_fails(void)
 {
 	return hit(++fault.calls, fault.call_at);
 }
@@ -48,41 +45,9 @@ void *__wrap_calloc(size_t n, size_t size)
 	return fault.calloc_fails ? NULL : __real_calloc(n, size);
 }
 
-int __real_madvise(void *p, size_t len, int advice);
-int __wrap_madvise(void *p, size_t len, int advice);
-int __wrap_madvise(void *p, size_t len, int advice)
+int call_error(void)
 {
-	if (!call_fails())
-		return __real_madvise(p, len, advice);
-	errno = fault.error;
-	return -1;
-}
-
-ssize_t __real_process_madvise(int fd, const struct iovec *v, size_t n, int a, unsigned f);
-ssize_t __wrap_process_madvise(int fd, const struct iovec *v, size_t n, int a, unsigned f);
-ssize_t __wrap_process_madvise(int fd, const struct iovec *v, size_t n, int a, unsigned f)
-{
-	if (!call_fails())
-		return __real_process_madvise(fd, v, n, a, f);
-	errno = fault.error;
-	return -1;
-}
-
-int __real_fallocate(int fd, int mode, off_t off, off_t len);
-int __wrap_fallocate(int fd, int mode, off_t off, off_t len);
-int __wrap_fallocate(int fd, int mode, off_t off, off_t len)
-{
-	if (!call_fails())
-		return __real_fallocate(fd, mode, off, len);
-	errno = fault.error;
-	return -1;
-}
-
-int __real_io_uring_queue_init(unsigned n, struct io_uring *ring, unsigned flags);
-int __wrap_io_uring_queue_init(unsigned n, struct io_uring *ring, unsigned flags);
-int __wrap_io_uring_queue_init(unsigned n, struct io_uring *ring, unsigned flags)
-{
-	return call_fails() ? -fault.error : __real_io_uring_queue_init(n, ring, flags);
+	return fault.error;
 }
 
 struct io_uring_probe *__real_io_uring_get_probe_ring(struct io_uring *ring);
@@ -97,17 +62,6 @@ int __wrap_io_uring_register_iowq_max_workers(struct io_uring *ring, unsigned *n
 int __wrap_io_uring_register_iowq_max_workers(struct io_uring *ring, unsigned *n)
 {
 	return call_fails() ? -fault.error : __real_io_uring_register_iowq_max_workers(ring, n);
-}
-
-int __real___io_uring_get_cqe(struct io_uring *ring, struct io_uring_cqe **cqe, unsigned submit,
-			      unsigned wait, sigset_t *set);
-int __wrap___io_uring_get_cqe(struct io_uring *ring, struct io_uring_cqe **cqe, unsigned submit,
-			      unsigned wait, sigset_t *set);
-int __wrap___io_uring_get_cqe(struct io_uring *ring, struct io_uring_cqe **cqe, unsigned submit,
-			      unsigned wait, sigset_t *set)
-{
-	return call_fails() ? -fault.error
-			    : __real___io_uring_get_cqe(ring, cqe, submit, wait, set);
 }
 
 /* ---- submitting ---- */

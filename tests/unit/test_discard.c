@@ -5,15 +5,12 @@
  */
 #include "vmm/reclaim/backend.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <liburing.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/pidfd.h>
 #include <unistd.h>
 
+#include "tests/unit/failing_calls.h"
 #include "tests/unit/unit.h"
 #include "vmm/base/log.h"
 
@@ -23,78 +20,30 @@
 static unsigned calls, fail_at, fail_n;
 static int fail_with;
 
-static bool fails(void)
+bool call_fails(void)
 {
 	unsigned n = ++calls;
 
 	return fail_n && n >= fail_at && n - fail_at < fail_n;
 }
 
-int __real_madvise(void *p, size_t len, int advice);
-int __wrap_madvise(void *p, size_t len, int advice);
-int __wrap_madvise(void *p, size_t len, int advice)
+int call_error(void)
 {
-	if (!fails())
-		return __real_madvise(p, len, advice);
-	errno = fail_with;
-	return -1;
-}
-
-ssize_t __real_process_madvise(int fd, const struct iovec *v, size_t n, int a, unsigned f);
-ssize_t __wrap_process_madvise(int fd, const struct iovec *v, size_t n, int a, unsigned f);
-ssize_t __wrap_process_madvise(int fd, const struct iovec *v, size_t n, int a, unsigned f)
-{
-	if (!fails())
-		return __real_process_madvise(fd, v, n, a, f);
-	/* As the kernel does: all before the piece that it can't do. */
-	if (n > 2)
-		return __real_process_madvise(fd, v, 2, a, f);
-	errno = fail_with;
-	return -1;
-}
-
-int __real_fallocate(int fd, int mode, off_t off, off_t len);
-int __wrap_fallocate(int fd, int mode, off_t off, off_t len);
-int __wrap_fallocate(int fd, int mode, off_t off, off_t len)
-{
-	if (!fails())
-		return __real_fallocate(fd, mode, off, len);
-	errno = fail_with;
-	return -1;
+	return fail_with;
 }
 
 int __real_pidfd_open(pid_t pid, unsigned flags);
 int __wrap_pidfd_open(pid_t pid, unsigned flags);
 int __wrap_pidfd_open(pid_t pid, unsigned flags)
 {
-	if (!fails())
-		return __real_pidfd_open(pid, flags);
-	errno = fail_with;
-	return -1;
-}
-
-int __real_io_uring_queue_init(unsigned n, struct io_uring *ring, unsigned flags);
-int __wrap_io_uring_queue_init(unsigned n, struct io_uring *ring, unsigned flags);
-int __wrap_io_uring_queue_init(unsigned n, struct io_uring *ring, unsigned flags)
-{
-	return fails() ? -fail_with : __real_io_uring_queue_init(n, ring, flags);
+	return call_fails() ? refuse_call() : __real_pidfd_open(pid, flags);
 }
 
 int __real_io_uring_submit(struct io_uring *ring);
 int __wrap_io_uring_submit(struct io_uring *ring);
 int __wrap_io_uring_submit(struct io_uring *ring)
 {
-	return fails() ? -fail_with : __real_io_uring_submit(ring);
-}
-
-int __real___io_uring_get_cqe(struct io_uring *ring, struct io_uring_cqe **cqe, unsigned submit,
-			      unsigned wait, sigset_t *set);
-int __wrap___io_uring_get_cqe(struct io_uring *ring, struct io_uring_cqe **cqe, unsigned submit,
-			      unsigned wait, sigset_t *set);
-int __wrap___io_uring_get_cqe(struct io_uring *ring, struct io_uring_cqe **cqe, unsigned submit,
-			      unsigned wait, sigset_t *set)
-{
-	return fails() ? -fail_with : __real___io_uring_get_cqe(ring, cqe, submit, wait, set);
+	return call_fails() ? -fail_with : __real_io_uring_submit(ring);
 }
 
 /* ---- a memory, and runs in it: two long ones, single pages, pairs ---- */
