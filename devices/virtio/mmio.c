@@ -164,7 +164,8 @@ static void write_queue_field(struct virtio_mmio *t, struct virtqueue *vq, uint3
 static void reset_locked(struct virtio_mmio *t)
 {
 	virtio_reset(t->dev);
-	virtio_mmio_init(t, t->dev);
+	/* Not t->dev: another vCPU reads it on its way to the lock. */
+	t->device_features_sel = t->driver_features_sel = t->queue_sel = 0;
 }
 
 static void write_register(struct virtio_mmio *t, uint32_t reg, uint32_t v)
