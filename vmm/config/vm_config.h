@@ -30,8 +30,7 @@ struct mem_config {
 
 /* What gives guest memory back to the host, and when. See vmm/reclaim/reclaim.h. */
 enum reclaim_kind {
-	RECLAIM_AUTO,	/* RECLAIM_URING where the kernel has a ring for us, else RECLAIM_THREAD
-			 */
+	RECLAIM_AUTO,	/* as RECLAIM_URING where the host has a ring for us, else THREAD */
 	RECLAIM_URING,	/* a thread, with long runs by io_uring */
 	RECLAIM_THREAD, /* a thread */
 	RECLAIM_SYNC,	/* the vCPU that sends the message, before it is answered */
