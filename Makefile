@@ -89,7 +89,7 @@ unit: $(UNIT:%=$(B)/unit/%)
 
 # ---- the engine's tests again, under ThreadSanitizer ----
 
-TSAN       := test_reclaim test_pick test_worker test_discard test_engine_model test_audit test_backend_uring test_create
+TSAN       := test_reclaim test_pick test_ranges test_worker test_discard test_engine_model test_audit test_backend_uring test_create
 TSAN_FLAGS := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
 TSAN_OBJS  := $(patsubst %.c,$(B)/tsan/%.o,$(filter vmm/base/% vmm/mem/% vmm/reclaim/%,$(LIB_SRCS)))
 
@@ -211,7 +211,7 @@ stress: all flat
 # Each is a test, a kernel of the cache, and for some the number of vCPUs and the way to reclaim.
 SMOKE_JOBS ?= $(shell nproc)
 SMOKE ?= boot:6.1 boot:6.12 boot:small balloon:6.1:1 balloon:6.12:4 balloon:small:1:sync \
-         balloon:6.12:1:thread lifecycle:6.12 backings:6.1:1 kexec:6.1:1
+         balloon:6.12:1:thread lifecycle:6.12 backings:6.1:1 kexec:6.1:1 reporting:6.1:1 reporting:6.12:1
 SMOKE_MORE := balloon:6.12:1 balloon:6.1:4 balloon:small:4 balloon:6.1:1:sync emptypool:6.1:1
 
 # Set-up comes first, then the build: a recipe's make, so that -j keeps the order.

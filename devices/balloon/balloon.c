@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "devices/balloon/internal.h"
 #include "vmm/base/clock.h"
@@ -28,19 +29,36 @@ void balloon_set_actual(struct balloon *b, uint32_t pages)
 	}
 }
 
+/* A queue that the driver has without its feature serves as nothing. */
 static void balloon_notify(struct virtio_device *dev, unsigned q)
 {
 	struct balloon *b = balloon_of(dev);
 
-	if (q == BALLOON_VQ_STATS)
-		balloon_stats_kick(b);
-	else
+	if (q <= BALLOON_VQ_DEFLATE)
 		balloon_pages_kick(b, q);
+	else if (q == b->number[BALLOON_VQ_STATS])
+		balloon_stats_kick(b);
+	else if (q == b->number[BALLOON_VQ_REPORTING])
+		balloon_worker_kick(b);
+}
+
+static void no_queues(struct balloon *b)
+{
+	memset(b->number, BALLOON_NO_QUEUE, sizeof(b->number));
 }
 
 static void balloon_driver_ok(struct virtio_device *dev)
 {
-	balloon_of(dev)->target_ns = clock_now_ns();
+	struct balloon *b = balloon_of(dev);
+	unsigned ready = 0;
+
+	b->target_ns = clock_now_ns();
+	for (unsigned q = 0; q < BALLOON_NVQ; q++)
+		ready |= (unsigned)dev->vq[q].ready << q;
+	balloon_number_queues(dev->acked & dev->offered, ready, b->number);
+	/* Written while the driver had the feature in mind. */
+	if (!virtio_has(dev, BALLOON_F_BIT_PAGE_POISON))
+		b->poison = 0;
 	/*
 	 * Linux queues its stats buffer, and kicks, before it sets DRIVER_OK; that kick was
 	 * dropped and doesn't come again.
@@ -55,6 +73,9 @@ static void balloon_reset(struct virtio_device *dev)
 {
 	struct balloon *b = balloon_of(dev);
 
+	b->resets++;
+	balloon_worker_stop(b);
+	no_queues(b);
 	if (balloon_pages(b))
 		b->progress_ns = clock_now_ns();
 	reclaim_reset(b->reclaim);
@@ -62,6 +83,7 @@ static void balloon_reset(struct virtio_device *dev)
 	balloon_stats_reset(b);
 	b->seen = 0;
 	b->emptied = false;
+	b->poison = 0;
 }
 
 static const struct virtio_device_ops balloon_ops = {
@@ -75,32 +97,45 @@ static const struct virtio_device_ops balloon_ops = {
 	.reset = balloon_reset,
 };
 
+static uint64_t offered_by(const struct balloon_config *cfg)
+{
+	return (uint64_t)cfg->must_tell_host << BALLOON_F_BIT_MUST_TELL_HOST |
+	       (uint64_t)cfg->stats << BALLOON_F_BIT_STATS_VQ |
+	       (uint64_t)cfg->deflate_on_oom << BALLOON_F_BIT_DEFLATE_ON_OOM |
+	       (uint64_t)cfg->poison << BALLOON_F_BIT_PAGE_POISON |
+	       (uint64_t)(cfg->reporting == REPORTING_ON) << BALLOON_F_BIT_REPORTING;
+}
+
 struct balloon *balloon_create(const struct balloon_config *cfg, const struct gmem *mem,
 			       struct reclaim *r, const struct irq_line *irq, int change_fd,
 			       const struct virtio_alarm *alarm)
 {
 	struct balloon *b = calloc(1, sizeof(*b));
-	uint64_t offered = 0;
+	struct reclaim_stats rs;
 
 	if (!b)
 		return NULL;
 	assert(cfg->initial >> GMEM_PAGE_SHIFT <= UINT32_MAX);
+	assert(cfg->reporting != REPORTING_AUTO);
 	b->reclaim = r;
 	b->populate = cfg->deflate == DEFLATE_POPULATE;
 	b->change_fd = change_fd;
 	b->num_pages = (uint32_t)(cfg->initial >> GMEM_PAGE_SHIFT);
 	b->asked = b->num_pages;
 	b->stats_interval = cfg->stats_interval;
-	if (cfg->must_tell_host)
-		offered |= VIRTIO_FEATURE(BALLOON_F_BIT_MUST_TELL_HOST);
-	if (cfg->stats)
-		offered |= VIRTIO_FEATURE(BALLOON_F_BIT_STATS_VQ);
-	if (cfg->deflate_on_oom)
-		offered |= VIRTIO_FEATURE(BALLOON_F_BIT_DEFLATE_ON_OOM);
+	b->report_min = cfg->reporting_min;
+	b->report_rate = cfg->reporting_rate;
 	for (unsigned q = 0; q < BALLOON_NVQ; q++)
 		b->vq[q].num_max = BALLOON_QUEUE_SIZE;
-	virtio_init(&b->dev, &balloon_ops, offered, b->vq, BALLOON_NVQ, mem, irq);
+	no_queues(b);
+	virtio_init(&b->dev, &balloon_ops, offered_by(cfg), b->vq, BALLOON_NVQ, mem, irq);
 	b->dev.alarm = *alarm;
+	reclaim_stats(r, &rs);
+	if (cfg->reporting == REPORTING_ON && balloon_worker_create(b, rs.sync)) {
+		virtio_fini(&b->dev);
+		free(b);
+		return NULL;
+	}
 	return b;
 }
 
@@ -108,6 +143,7 @@ void balloon_destroy(struct balloon *b)
 {
 	if (!b)
 		return;
+	balloon_worker_destroy(b);
 	virtio_fini(&b->dev);
 	free(b);
 }
@@ -189,6 +225,8 @@ void balloon_query(struct balloon *b, struct balloon_status *out)
 		.notifies = dev->notifies,
 		.interrupts = dev->interrupts,
 		.violations = dev->violations,
+		.poison = b->poison,
+		.reporting = b->reporting,
 	};
 	if (b->progress_ns)
 		out->progress_age_ms = (int64_t)((now - b->progress_ns) / NSEC_PER_MSEC);
@@ -208,6 +246,22 @@ int balloon_audit(struct balloon *b, struct audit *out)
 		rc = reclaim_audit(b->reclaim, &at, out);
 	} while (rc > 0);
 	return rc;
+}
+
+void balloon_pause(struct balloon *b)
+{
+	virtio_lock(&b->dev);
+	b->paused = true;
+	virtio_unlock(&b->dev);
+	balloon_worker_wait(b);
+}
+
+void balloon_resume(struct balloon *b)
+{
+	virtio_lock(&b->dev);
+	b->paused = false;
+	balloon_worker_kick(b);
+	virtio_unlock(&b->dev);
 }
 
 void balloon_change_taken(struct balloon *b)

@@ -6,8 +6,15 @@
  * the reclaim engine, return the buffer. The engine discards them later, see reclaim.h; that is
  * allowed because MUST_TELL_HOST was negotiated, without it the discard comes first. A reset
  * waits for discards in flight. The interrupt for a message comes later or not at all: most
- * drivers find their buffer by themselves, see virtio_notify_soon(). Everything else is called
- * from the event loop.
+ * drivers find their buffer by themselves, see virtio_notify_soon().
+ *
+ * Free page reporting (5.5.6.7) is no part of the balloon: the guest names blocks of its free
+ * memory that it leaves alone until their buffer comes back. Their contents go to the host
+ * before that, on a thread of the device's own, so that no vCPU waits; then the guest may use
+ * them as ever. The thread works on one chain at a time. A reset waits for it, for a part of a
+ * chain at most. With RECLAIM_SYNC there is no thread, and the kick does it all.
+ *
+ * Everything else is called from the event loop.
  *
  * Unless a function says otherwise it takes the device's lock itself and may be called from
  * any thread.
@@ -18,6 +25,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "devices/balloon/queues.h"
 #include "devices/balloon/stats.h"
 #include "devices/virtio/virtio.h"
 #include "vmm/config/vm_config.h"
@@ -27,9 +35,9 @@
 #define BALLOON_F_BIT_MUST_TELL_HOST 0
 #define BALLOON_F_BIT_STATS_VQ	     1
 #define BALLOON_F_BIT_DEFLATE_ON_OOM 2
-
-/* Queue numbers, section 5.5.2. */
-enum { BALLOON_VQ_INFLATE, BALLOON_VQ_DEFLATE, BALLOON_VQ_STATS, BALLOON_NVQ };
+#define BALLOON_F_BIT_FREE_PAGE_HINT 3
+#define BALLOON_F_BIT_PAGE_POISON    4
+#define BALLOON_F_BIT_REPORTING	     5
 
 /*
  * An inflate or deflate message is a chain of readable buffers that together hold 1 to
@@ -59,6 +67,23 @@ enum balloon_state {
 
 const char *balloon_state_name(enum balloon_state s); /* "idle", ... */
 
+/*
+ * Free page reporting so far. Every byte of a block is reported, and then one of: discarded,
+ * skipped for one reason, failed; except those of the chain that is being worked on.
+ */
+struct balloon_reporting {
+	uint64_t blocks;   /* buffers */
+	uint64_t reported; /* bytes of them; and so are all that follow: */
+	uint64_t discarded;
+	uint64_t skipped_min;	  /* the block is smaller than reporting-min */
+	uint64_t skipped_rate;	  /* too fast for reporting-rate */
+	uint64_t skipped_poison;  /* the guest wants its free pages to keep what they hold */
+	uint64_t skipped_partial; /* parts of the host's pages */
+	uint64_t skipped_stop;	  /* a reset or a pause didn't wait for them */
+	uint64_t failed;	  /* refused by the kernel */
+	uint64_t ns;		  /* the time that discarding took */
+};
+
 struct balloon_status {
 	enum balloon_state state;
 	bool driver;		 /* a driver has set DRIVER_OK */
@@ -71,6 +96,8 @@ struct balloon_status {
 	uint64_t oom_deflates;	 /* times the target was lowered because the guest leaked */
 	uint64_t inflate_msgs, deflate_msgs;
 	uint64_t notifies, interrupts, violations;
+	uint32_t poison; /* what the guest fills its free pages with; 0 also when it doesn't */
+	struct balloon_reporting reporting;
 	struct reclaim_stats reclaim;
 };
 
@@ -79,7 +106,7 @@ struct balloon;
 /*
  * irq, mem and r must outlive the balloon. change_fd: an eventfd that is signalled when
  * `actual` changed, at most once until balloon_change_taken() is called; -1: none. alarm: has
- * virtio_look() called for balloon_virtio(). NULL when out of memory.
+ * virtio_look() called for balloon_virtio(). NULL when out of memory or threads.
  */
 struct balloon *balloon_create(const struct balloon_config *cfg, const struct gmem *mem,
 			       struct reclaim *r, const struct irq_line *irq, int change_fd,
@@ -106,6 +133,14 @@ void balloon_query(struct balloon *b, struct balloon_status *out);
  * let go now and then, so that a big VM's balloon goes on meanwhile. 0 or a negative errno.
  */
 int balloon_audit(struct balloon *b, struct audit *out);
+
+/*
+ * For a machine that is paused, with its vCPUs: when balloon_pause() returns, no block that the
+ * guest reported is being discarded or returned, and none will be until balloon_resume(). One
+ * thread; each is idempotent.
+ */
+void balloon_pause(struct balloon *b);
+void balloon_resume(struct balloon *b);
 
 /* The change that change_fd announced was seen; a later one signals again. */
 void balloon_change_taken(struct balloon *b);

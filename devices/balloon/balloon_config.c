@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Configuration space (virtio 1.2, section 5.5.4): le32 num_pages, which is ours, and le32
- * actual, which is the driver's.
+ * Configuration space (virtio 1.2, section 5.5.4): le32 num_pages and free_page_hint_cmd_id,
+ * which are ours, and le32 actual and poison_val, which are the driver's. It ends behind the
+ * last field that the negotiated features have a use for.
+ *
+ * poison_val (5.5.6.5) is what the guest fills its free pages with. 0, also without the
+ * feature, means that it may find them as zeros, which is what a discarded page reads as.
  *
  * With DEFLATE_ON_OOM a guest short of memory takes pages back unasked and writes the smaller
  * `actual`. Linux inflates again as soon as it looks at num_pages, so the target must give
@@ -25,13 +29,26 @@
 #include "devices/balloon/internal.h"
 #include "vmm/base/clock.h"
 
-#define OFF_ACTUAL 4u
-#define CONFIG_LEN 8u
+/* The fields, by index. */
+enum { NUM_PAGES, ACTUAL, CMD_ID, POISON, NFIELDS };
+
+#define END_OF(field) (4u * ((field) + 1))
 
 uint32_t balloon_config_len(const struct virtio_device *dev)
 {
-	(void)dev;
-	return CONFIG_LEN;
+	if (virtio_has(dev, BALLOON_F_BIT_PAGE_POISON))
+		return END_OF(POISON);
+	if (virtio_has(dev, BALLOON_F_BIT_FREE_PAGE_HINT))
+		return END_OF(CMD_ID);
+	return END_OF(ACTUAL);
+}
+
+static void fill(const struct balloon *b, uint32_t le[NFIELDS])
+{
+	le[NUM_PAGES] = htole32(b->num_pages);
+	le[ACTUAL] = htole32(b->actual);
+	le[CMD_ID] = 0; /* STOP: there is nothing to hint for */
+	le[POISON] = htole32(b->poison);
 }
 
 static void lower_target(struct balloon *b, uint32_t pages)
@@ -50,18 +67,17 @@ static void lower_target(struct balloon *b, uint32_t pages)
 void balloon_config_read(struct virtio_device *dev, uint32_t off, void *buf, uint32_t len)
 {
 	struct balloon *b = balloon_of(dev);
-	uint32_t config[2];
+	uint32_t le[NFIELDS];
 
-	assert(off <= CONFIG_LEN && len <= CONFIG_LEN - off);
-	if (off < OFF_ACTUAL) {
+	assert(off <= sizeof(le) && len <= sizeof(le) - off);
+	if (off < END_OF(NUM_PAGES)) {
 		if (b->emptied)
 			lower_target(b, 0);
 		b->emptied = false;
 		b->seen = b->num_pages;
 	}
-	config[0] = htole32(b->num_pages);
-	config[1] = htole32(b->actual);
-	memcpy(buf, (const uint8_t *)config + off, len);
+	fill(b, le);
+	memcpy(buf, (const uint8_t *)le + off, len);
 }
 
 static void check_leak(struct balloon *b, uint32_t old)
@@ -83,21 +99,21 @@ void balloon_config_write(struct virtio_device *dev, uint32_t off, const void *b
 			  uint32_t len)
 {
 	struct balloon *b = balloon_of(dev);
-	uint32_t skip = off < OFF_ACTUAL ? OFF_ACTUAL - off : 0;
-	uint32_t old = b->actual;
-	uint32_t le = htole32(old);
+	uint32_t old = b->actual, end = off + len;
+	uint32_t le[NFIELDS];
 
-	assert(off <= CONFIG_LEN && len <= CONFIG_LEN - off);
-	if (len <= skip)
+	assert(off <= sizeof(le) && len <= sizeof(le) - off);
+	fill(b, le);
+	memcpy((uint8_t *)le + off, buf, len);
+	b->poison = le32toh(le[POISON]);
+	if (off >= END_OF(ACTUAL) || end <= END_OF(NUM_PAGES))
 		return;
-	memcpy((uint8_t *)&le + (off + skip - OFF_ACTUAL), (const uint8_t *)buf + skip,
-	       len - skip);
-	balloon_set_actual(b, le32toh(le));
+	balloon_set_actual(b, le32toh(le[ACTUAL]));
 	/*
 	 * A driver must write the field by one 32-bit access (4.2.2.2). One that does it in
 	 * pieces passes through values that mean nothing; the target doesn't follow those.
 	 */
-	if (len - skip != sizeof(le))
+	if (off > END_OF(NUM_PAGES) || end < END_OF(ACTUAL))
 		return;
 	check_leak(b, old);
 	if (b->actual == b->num_pages)

@@ -31,13 +31,11 @@ static void take_stats(struct balloon *b, const struct vq_chain *c)
 
 void balloon_stats_kick(struct balloon *b)
 {
-	struct virtqueue *vq = &b->vq[BALLOON_VQ_STATS];
+	struct virtqueue *vq = balloon_queue(b, BALLOON_VQ_STATS);
 	struct vq_seg seg[BALLOON_QUEUE_SIZE];
 	struct vq_chain c = {.seg = seg, .seg_max = BALLOON_QUEUE_SIZE};
 	int rc;
 
-	if (!virtio_has(&b->dev, BALLOON_F_BIT_STATS_VQ))
-		return;
 	while ((rc = vq_pop(vq, &c)) > 0) {
 		const char *fault = NULL;
 
@@ -67,7 +65,7 @@ void balloon_stats_reset(struct balloon *b)
 
 int balloon_stats_request(struct balloon *b)
 {
-	struct virtqueue *vq = &b->vq[BALLOON_VQ_STATS];
+	struct virtqueue *vq;
 	int rc = 0;
 
 	virtio_lock(&b->dev);
@@ -81,6 +79,7 @@ int balloon_stats_request(struct balloon *b)
 		rc = -EINPROGRESS;
 	} else {
 		b->stats_held = false;
+		vq = balloon_queue(b, BALLOON_VQ_STATS);
 		vq_push(vq, b->stats_head, 0);
 		virtio_notify_used(&b->dev, vq);
 	}

@@ -55,7 +55,7 @@ start() { # RAM OPTION...
 	case $monitor in
 	aerostat-*)
 		measure -q /run/aerostat/bench.sock -r "$ram" "$@" aerostat run -k "$image.vmlinuz" -i "$image.initrd" \
-			-m "$ram" --name bench --balloon --reclaim "${monitor#aerostat-}" -p "$params"
+			-m "$ram" --name bench --balloon=reporting=off --reclaim "${monitor#aerostat-}" -p "$params"
 		return
 		;;
 	qemu-best) set -- "$@" qemu-system-x86_64 -global virtio-mmio.ioeventfd=off ;;

@@ -23,8 +23,11 @@
 #define QUEUE_MAX      32
 #define SLOT_BYTES     256u /* a message, and behind it room for an indirect table */
 #define SLOT_TABLE     128u
-#define SLOT_GPA(q, i) ((4 + 2 * (uint64_t)(q)) * 4096 + (uint64_t)(i)*SLOT_BYTES)
+#define SLOT_GPA(q, i) ((5 + 2 * (uint64_t)(q)) * 4096 + (uint64_t)(i)*SLOT_BYTES)
 #define MSG_PFNS       24u
+#define BLOCKS	       3u
+
+#define REP BALLOON_VQ_REPORTING
 
 #define CHECK(x)                                                                               \
 	do {                                                                                   \
@@ -32,9 +35,10 @@
 			abort();                                                               \
 	} while (0)
 
-/* A message that waits in a ring. */
+/* A message that waits in a ring: page numbers, or blocks from a page number on. */
 struct msg {
 	uint32_t pfn[MSG_PFNS];
+	uint32_t pages[BLOCKS];
 	unsigned n;
 	bool bad; /* must latch the device */
 };
@@ -45,7 +49,10 @@ static struct world {
 	struct reclaim *reclaim;
 	struct balloon *b;
 	struct virtio_mmio mmio;
-	struct ring ring[BALLOON_NVQ];
+	struct ring ring[BALLOON_NVQ]; /* by what they serve as */
+	unsigned number[BALLOON_NVQ];
+	uint64_t report_min; /* bytes */
+	bool paused;
 	bool gone[RAM_PAGES]; /* by the backend: discarded since the guest wrote it */
 	uint64_t host_target; /* bytes */
 	bool alarm_set;	      /* the device wants virtio_look() */
@@ -56,6 +63,7 @@ static struct world {
 	bool live, latched;
 	bool set_up; /* rings exist, DRIVER_OK may come */
 	uint64_t features;
+	uint32_t poison;
 	bool ballooned[RAM_PAGES], zero[RAM_PAGES];
 	struct msg msg[BALLOON_NVQ][QUEUE_MAX];
 	unsigned nmsg[BALLOON_NVQ];
@@ -114,6 +122,7 @@ static void model_reset(void)
 {
 	w.live = w.latched = w.set_up = w.stats_held = false;
 	w.features = 0;
+	w.poison = 0;
 	memset(w.ballooned, 0, sizeof(w.ballooned));
 	memset(w.nmsg, 0, sizeof(w.nmsg));
 }
@@ -131,12 +140,38 @@ static void apply(unsigned q, const struct msg *m)
 	}
 }
 
+/* The blocks are gone, and nobody's but the guest's. */
+static void apply_report(const struct msg *m)
+{
+	for (unsigned i = 0; i < m->n; i++) {
+		uint64_t index;
+
+		if (w.poison || m->pages[i] * GMEM_PAGE_SIZE < w.report_min)
+			continue;
+		CHECK(gmem_pfn_to_index(&w.mem, m->pfn[i], &index));
+		for (unsigned k = 0; k < m->pages[i]; k++) {
+			w.zero[index + k] = true;
+			w.ballooned[index + k] = false;
+		}
+	}
+}
+
+/* Does anything happen when queue v is kicked? */
+static bool serves(unsigned v)
+{
+	if (!w.live || w.latched || !w.set_up || !w.ring[v].num)
+		return false;
+	if (v == BALLOON_VQ_STATS)
+		return w.features >> BALLOON_F_BIT_STATS_VQ & 1;
+	if (v == REP)
+		return w.features >> BALLOON_F_BIT_REPORTING & 1 && !w.paused;
+	return v != BALLOON_VQ_HINT;
+}
+
 /* Queue q was kicked: what must have happened. */
 static void model_kick(unsigned q)
 {
-	if (!w.live || w.latched || !w.set_up)
-		return;
-	if (q == BALLOON_VQ_STATS && !(w.features >> BALLOON_F_BIT_STATS_VQ & 1))
+	if (!serves(q))
 		return;
 	for (unsigned i = 0; i < w.nmsg[q] && !w.latched; i++) {
 		bool second = q == BALLOON_VQ_STATS && w.stats_held;
@@ -146,6 +181,8 @@ static void model_kick(unsigned q)
 			break;
 		if (q == BALLOON_VQ_STATS)
 			w.stats_held = true;
+		else if (q == REP)
+			apply_report(&w.msg[q][i]);
 		else
 			apply(q, &w.msg[q][i]);
 	}
@@ -186,11 +223,14 @@ static void check_status(void)
 	CHECK(s.actual <= RAM_PAGES * GMEM_PAGE_SIZE);
 	CHECK(s.target <= w.host_target);
 	CHECK(s.reclaim.discard_errors == 0);
+	CHECK(s.reporting.reported ==
+	      s.reporting.discarded + s.reporting.skipped_min + s.reporting.skipped_poison);
 	if (!w.tame)
 		return;
 	for (unsigned i = 0; i < RAM_PAGES; i++)
 		n += w.ballooned[i];
 	CHECK(s.reclaim.pages.discarded == n);
+	CHECK(s.poison == w.poison);
 	CHECK(s.driver == w.live && s.needs_reset == w.latched);
 	CHECK(s.target == w.host_target || w.features >> BALLOON_F_BIT_DEFLATE_ON_OOM & 1 ||
 	      s.oom_deflates);

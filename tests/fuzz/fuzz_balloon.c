@@ -38,10 +38,25 @@ static uint32_t word(struct input *in)
 
 /* ---- steps of a tame driver ---- */
 
+/* Numbered as Linux does, a driver has no queues beside these. */
+static bool has_queue(unsigned v)
+{
+	static const uint8_t bit[BALLOON_NVQ] = {
+		[BALLOON_VQ_STATS] = BALLOON_F_BIT_STATS_VQ,
+		[BALLOON_VQ_HINT] = BALLOON_F_BIT_FREE_PAGE_HINT,
+		[REP] = BALLOON_F_BIT_REPORTING,
+	};
+
+	return v <= BALLOON_VQ_DEFLATE || w.features >> bit[v] & 1;
+}
+
 static void step_set_up(struct input *in)
 {
 	uint8_t f = byte(in), sizes = byte(in);
-	uint64_t features = (f & 7) | (uint64_t)(f >> 3 & 3) << VIRTIO_F_BIT_INDIRECT_DESC;
+	uint64_t features = (f & 7) | (uint64_t)(f >> 3 & 3) << VIRTIO_F_BIT_INDIRECT_DESC |
+			    (uint64_t)(f >> 5 & 3) << BALLOON_F_BIT_PAGE_POISON;
+	bool compact = f >> 7;
+	unsigned next = 0;
 
 	CHECK(drv_negotiate(&w.mmio, features));
 	model_reset();
@@ -51,11 +66,15 @@ static void step_set_up(struct input *in)
 	w.tame = true;
 	w.moved = false;
 	w.features = features;
-	for (unsigned q = 0; q < BALLOON_NVQ; q++) {
-		ring_init(&w.ring[q], &w.mem, q * GMEM_PAGE_SIZE,
-			  (uint16_t)(1u << (sizes >> 2 * q) % 6),
+	memset(w.ring, 0, sizeof(w.ring));
+	for (unsigned v = 0; v < BALLOON_NVQ; v++) {
+		if (compact && !has_queue(v))
+			continue;
+		ring_init(&w.ring[v], &w.mem, v * GMEM_PAGE_SIZE,
+			  (uint16_t)(1u << (sizes >> 2 * (v % 4)) % 6),
 			  features >> VIRTIO_F_BIT_EVENT_IDX & 1);
-		CHECK(drv_queue(&w.mmio, q, &w.ring[q]));
+		w.number[v] = compact ? next++ : v;
+		CHECK(drv_queue(&w.mmio, w.number[v], &w.ring[v]));
 	}
 	w.set_up = true;
 }
@@ -66,12 +85,15 @@ static void step_driver_ok(void)
 		return;
 	drv_write(&w.mmio, VIRTIO_MMIO_STATUS, drv_status(&w.mmio) | VIRTIO_S_DRIVER_OK);
 	w.live = true;
-	for (unsigned q = 0; q < BALLOON_NVQ; q++) {
+	/* In the order in which the device looks at them, which is that of their numbers. */
+	for (unsigned v = 0; v < BALLOON_NVQ; v++) {
+		if (!w.ring[v].num)
+			continue;
 		/* The device empties the rings now, so the next message needs a new kick. */
 		if (!w.latched)
-			ring_needs_kick(&w.ring[q]);
-		model_kick(q);
-		check_used(q);
+			ring_needs_kick(&w.ring[v]);
+		model_kick(v);
+		check_used(v);
 	}
 }
 
@@ -129,6 +151,44 @@ static void step_message(struct input *in, unsigned q)
 	w.nmsg[q]++;
 }
 
+/* Up to three blocks, which must latch when one is odd. */
+static void step_report(struct input *in)
+{
+	uint8_t shape = byte(in);
+	struct ring *r = &w.ring[REP];
+	struct msg *m = &w.msg[REP][w.nmsg[REP]];
+	struct ring_buf buf[BLOCKS];
+	unsigned n = 1 + shape % BLOCKS;
+
+	if (!w.tame || !w.set_up || n > r->num || free_descs(r) < n || w.nmsg[REP] >= r->num)
+		return;
+	*m = (struct msg){.n = n};
+	for (unsigned i = 0; i < n; i++) {
+		uint8_t how = byte(in);
+		uint64_t index;
+
+		m->pfn[i] = pick_pfn(byte(in));
+		m->pages[i] = 1 + how % 8;
+		buf[i] = (struct ring_buf){(uint64_t)m->pfn[i] * GMEM_PAGE_SIZE,
+					   m->pages[i] * (uint32_t)GMEM_PAGE_SIZE, true};
+		if (how >= 0xf8) {
+			buf[i].write = how & 1;
+			buf[i].len -= how >> 1 & 1;
+			buf[i].gpa += how >> 2 & 1;
+			m->bad |= how != 0xf9;
+		}
+		if (!gmem_pfn_to_index(&w.mem, m->pfn[i], &index) ||
+		    m->pages[i] > gmem_index_span(&w.mem, index))
+			m->bad = true;
+	}
+	if (shape & 16 && w.features >> VIRTIO_F_BIT_INDIRECT_DESC & 1)
+		ring_add_indirect(r, SLOT_GPA(REP, w.slot[REP]++ % QUEUE_MAX) + SLOT_TABLE, buf,
+				  n);
+	else
+		ring_add(r, buf, n);
+	w.nmsg[REP]++;
+}
+
 enum { AFTER_SLEEP = 16, AFTER_POLL = 32 }; /* how the driver waits, bits of the step */
 
 static void step_kick(unsigned q, unsigned how)
@@ -139,17 +199,14 @@ static void step_kick(unsigned q, unsigned how)
 		drv_kick(&w.mmio, q);
 		return;
 	}
-	if (w.live && !w.latched) {
-		bool ignored =
-			q == BALLOON_VQ_STATS && !(w.features >> BALLOON_F_BIT_STATS_VQ & 1);
-
-		/* The device has seen the ring empty, so it must ask for this. */
-		if (w.nmsg[q] && !ignored)
-			CHECK(ring_needs_kick(&w.ring[q]));
-	}
+	if (!w.ring[q].num)
+		return;
+	/* The device has seen the ring empty, so it must ask for this. */
+	if (serves(q) && w.nmsg[q])
+		CHECK(ring_needs_kick(&w.ring[q]));
 	if (how & AFTER_SLEEP)
 		ring_set_used_event(&w.ring[q], w.ring[q].last_used);
-	drv_kick(&w.mmio, q);
+	drv_kick(&w.mmio, w.number[q]);
 	model_kick(q);
 	if (how & AFTER_SLEEP && ring_used_pending(&w.ring[q])) {
 		look();
@@ -159,6 +216,22 @@ static void step_kick(unsigned q, unsigned how)
 	check_used(q);
 	if (how & AFTER_POLL)
 		ring_set_used_event(&w.ring[q], w.ring[q].last_used);
+}
+
+/* The machine stands still, or goes on: then the device looks at the queue by itself. */
+static void step_pause(bool pause)
+{
+	if (pause)
+		balloon_pause(w.b);
+	else
+		balloon_resume(w.b);
+	w.paused = pause;
+	if (pause || !w.tame || !w.ring[REP].num)
+		return;
+	if (serves(REP))
+		ring_needs_kick(&w.ring[REP]);
+	model_kick(REP);
+	check_used(REP);
 }
 
 static void step_stats(void)
@@ -200,15 +273,25 @@ static void step_target(struct input *in)
 
 static void step_config(struct input *in)
 {
+	const struct virtio_device *dev = balloon_virtio(w.b);
+	uint32_t end = dev->ops->config_len(dev);
 	uint8_t how = byte(in);
 	uint32_t off = byte(in);
 	unsigned len = 1u << (how & 3);
 
 	if (how & 4)
-		off &= 7;
-	if (how & 8)
-		drv_config_write(&w.mmio, off, len, word(in));
-	else if (off >= 8)
+		off &= 15;
+	if (how & 8) {
+		uint64_t v = word(in);
+
+		drv_config_write(&w.mmio, off, len, v);
+		for (unsigned i = 0; i < len && end == 16; i++, v >>= 8, off++) {
+			if (off >= 12 && off < 16) {
+				w.poison &= ~(0xffu << 8 * (off - 12));
+				w.poison |= (uint32_t)(v & 0xff) << 8 * (off - 12);
+			}
+		}
+	} else if (off >= end)
 		CHECK(drv_config_read(&w.mmio, off, len) == 0);
 	else
 		drv_config_read(&w.mmio, off, len);
@@ -258,7 +341,7 @@ static void step(struct input *in)
 {
 	uint8_t op = byte(in);
 
-	switch (op % 16) {
+	switch (op % 20) {
 	case 0:
 		step_set_up(in);
 		break;
@@ -278,7 +361,7 @@ static void step(struct input *in)
 	case 6:
 	case 7:
 	case 8:
-		step_kick(op % 16 - 6, op);
+		step_kick(op % 20 - 6, op);
 		break;
 	case 9:
 		step_stats();
@@ -311,6 +394,16 @@ static void step(struct input *in)
 	case 15:
 		step_desc(in);
 		break;
+	case 16:
+	case 17:
+		step_report(in);
+		break;
+	case 18:
+		step_kick(REP, op);
+		break;
+	case 19:
+		step_pause(op & 16);
+		break;
 	}
 	check_status();
 }
@@ -330,16 +423,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const struct reclaim_config sync = {.kind = RECLAIM_SYNC};
 	const struct virtio_alarm alarm = {.set = set_alarm};
 	struct input in = {data, size};
-	struct balloon_config cfg = {
-		.must_tell_host = true, .stats = true, .deflate_on_oom = true};
+	struct balloon_config cfg = {.must_tell_host = true,
+				     .stats = true,
+				     .deflate_on_oom = true,
+				     .reporting = REPORTING_ON,
+				     .poison = true};
 
 	if (!w.mem.nregions)
 		init_once();
 	w.host_target = (uint64_t)byte(&in) / 4 * GMEM_PAGE_SIZE;
 	cfg.initial = w.host_target;
+	cfg.reporting_min = w.report_min = byte(&in) % 4 * GMEM_PAGE_SIZE;
 	w.reclaim = reclaim_create_with(&w.mem, &sync, &call_backend_ops, &backend);
 	w.b = balloon_create(&cfg, &w.mem, w.reclaim, &w.irq, -1, &alarm);
-	w.alarm_set = false;
+	w.alarm_set = w.paused = false;
 	CHECK(w.reclaim && w.b);
 	virtio_mmio_init(&w.mmio, balloon_virtio(w.b));
 	memset(w.ring, 0, sizeof(w.ring));

@@ -16,7 +16,7 @@ resident_mib() { echo $(($("$AEROSTAT" stat -n "$VM" --json | sed -n 's/^ *"resi
 start() { # NAME KEYS [OPTION...]
 	start_keys=$2
 	vm_start "$1" -k "$IMAGES/$KERNEL.vmlinuz" -i "$IMAGES/$KERNEL.initrd" -m "$size$start_keys" -c "${CPUS:-1}" \
-		--balloon --reclaim "${3:-$RECLAIM}" -p "console=ttyS0 quiet"
+		--balloon=reporting=off --reclaim "${3:-$RECLAIM}" -p "console=ttyS0 quiet"
 }
 
 # MiB that are free where this kind of memory comes from.

@@ -23,7 +23,7 @@
 #define DATA_PFN   128u
 #define PATTERN	   0xa5
 
-#define RING_GPA(q) ((uint64_t)(q)*0x2000)
+#define RING_GPA(v) ((uint64_t)(v)*0x1000)
 #define TABLE_GPA   0x8000ull  /* indirect tables */
 #define STATS_GPA   0xa000ull  /* two pages */
 #define PFNS_GPA    0x10000ull /* up to DATA_PFN */
@@ -33,7 +33,7 @@
 	(VIRTIO_FEATURE(BALLOON_F_BIT_MUST_TELL_HOST) |                                        \
 	 VIRTIO_FEATURE(BALLOON_F_BIT_STATS_VQ) |                                              \
 	 VIRTIO_FEATURE(BALLOON_F_BIT_DEFLATE_ON_OOM) |                                        \
-	 VIRTIO_FEATURE(VIRTIO_F_BIT_EVENT_IDX))
+	 VIRTIO_FEATURE(BALLOON_F_BIT_REPORTING) | VIRTIO_FEATURE(VIRTIO_F_BIT_EVENT_IDX))
 
 struct fixture {
 	struct gmem mem;
@@ -42,7 +42,8 @@ struct fixture {
 	struct reclaim *reclaim;
 	struct balloon *b;
 	struct virtio_mmio mmio;
-	struct ring ring[BALLOON_NVQ];
+	struct ring ring[BALLOON_NVQ]; /* by what they serve as */
+	unsigned number[BALLOON_NVQ];  /* which number the queue has */
 	bool alarm_set;
 	unsigned alarms;
 
@@ -68,20 +69,27 @@ static inline void fix_look(struct fixture *f)
 	virtio_look(balloon_virtio(f->b));
 }
 
+/* What a balloon of the fixture is made with. */
+static inline struct balloon_config fix_config(uint64_t initial)
+{
+	return (struct balloon_config){.enabled = true,
+				       .initial = initial,
+				       .must_tell_host = true,
+				       .stats = true,
+				       .deflate_on_oom = true,
+				       .reporting = REPORTING_ON,
+				       .poison = true,
+				       .stats_interval = 3};
+}
+
 /* kind: of the engine. Discards are calls to backend->discard; NULL: as the kind does them. */
-static inline void fix_init_kind(struct fixture *f, uint64_t initial,
-				 struct call_backend *backend, enum reclaim_kind kind)
+static inline void fix_init_config(struct fixture *f, const struct balloon_config *cfg,
+				   struct call_backend *backend, enum reclaim_kind kind)
 {
 	const struct reclaim_config reclaim = {.kind = kind};
 	const struct virtio_alarm alarm = {.set = fix_set_alarm, .opaque = f};
 	const struct gmem_span spans[] = {{0, LOW_PAGES * GMEM_PAGE_SIZE},
 					  {4ull << 30, HIGH_PAGES * GMEM_PAGE_SIZE}};
-	const struct balloon_config cfg = {.enabled = true,
-					   .initial = initial,
-					   .must_tell_host = true,
-					   .stats = true,
-					   .deflate_on_oom = true,
-					   .stats_interval = 3};
 
 	log_set_level(LOG_ERROR);
 	memset(f, 0, sizeof(*f));
@@ -94,9 +102,17 @@ static inline void fix_init_kind(struct fixture *f, uint64_t initial,
 		backend ? reclaim_create_with(&f->mem, &reclaim, &call_backend_ops, backend)
 			: reclaim_create(&f->mem, &reclaim, NULL);
 	ck_assert_ptr_nonnull(f->reclaim);
-	f->b = balloon_create(&cfg, &f->mem, f->reclaim, &f->irq, f->change_fd, &alarm);
+	f->b = balloon_create(cfg, &f->mem, f->reclaim, &f->irq, f->change_fd, &alarm);
 	ck_assert_ptr_nonnull(f->b);
 	virtio_mmio_init(&f->mmio, balloon_virtio(f->b));
+}
+
+static inline void fix_init_kind(struct fixture *f, uint64_t initial,
+				 struct call_backend *backend, enum reclaim_kind kind)
+{
+	const struct balloon_config cfg = fix_config(initial);
+
+	fix_init_config(f, &cfg, backend, kind);
 }
 
 static inline void fix_init_with(struct fixture *f, uint64_t initial,
@@ -132,17 +148,24 @@ static inline bool fix_latched(struct fixture *f)
 	return drv_status(&f->mmio) & VIRTIO_S_NEEDS_RESET;
 }
 
-/* Negotiate and make the queues ready; not yet DRIVER_OK. */
+/* Negotiate and make the queues ready, numbered as Linux does; not yet DRIVER_OK. */
 static inline void fix_prepare(struct fixture *f, uint64_t features)
 {
+	const uint64_t needs[BALLOON_NVQ] = {
+		[BALLOON_VQ_STATS] = VIRTIO_FEATURE(BALLOON_F_BIT_STATS_VQ),
+		[BALLOON_VQ_HINT] = VIRTIO_FEATURE(BALLOON_F_BIT_FREE_PAGE_HINT),
+		[BALLOON_VQ_REPORTING] = VIRTIO_FEATURE(BALLOON_F_BIT_REPORTING),
+	};
 	bool event_idx = features >> VIRTIO_F_BIT_EVENT_IDX & 1;
+	unsigned next = 0;
 
 	ck_assert(drv_negotiate(&f->mmio, features));
-	for (unsigned q = 0; q < BALLOON_NVQ; q++) {
-		if (q == BALLOON_VQ_STATS && !(features >> BALLOON_F_BIT_STATS_VQ & 1))
+	for (unsigned v = 0; v < BALLOON_NVQ; v++) {
+		if ((features & needs[v]) != needs[v])
 			continue;
-		ring_init(&f->ring[q], &f->mem, RING_GPA(q), 32, event_idx);
-		ck_assert(drv_queue(&f->mmio, q, &f->ring[q]));
+		ring_init(&f->ring[v], &f->mem, RING_GPA(v), 32, event_idx);
+		f->number[v] = next++;
+		ck_assert(drv_queue(&f->mmio, f->number[v], &f->ring[v]));
 	}
 	f->held = 0;
 }
@@ -167,7 +190,7 @@ static inline void fix_queue(struct fixture *f, unsigned q, uint64_t gpa, const 
 static inline void fix_kick(struct fixture *f, unsigned q)
 {
 	ck_assert(ring_needs_kick(&f->ring[q]));
-	drv_kick(&f->mmio, q);
+	drv_kick(&f->mmio, f->number[q]);
 }
 
 /*
@@ -190,6 +213,22 @@ static inline void fix_tell(struct fixture *f, unsigned q, const uint32_t *pfn, 
 	fix_queue(f, q, PFNS_GPA, pfn, n);
 	fix_kick(f, q);
 	fix_expect_used(f, q);
+}
+
+/* A block of free memory, as it is reported. */
+static inline struct ring_buf fix_block(uint32_t pfn, uint32_t pages)
+{
+	return (struct ring_buf){(uint64_t)pfn << 12, pages << 12, true};
+}
+
+/* page_reporting_cycle(): a chain, here of one block, a kick, the wait. */
+static inline void fix_report(struct fixture *f, uint32_t pfn, uint32_t pages)
+{
+	const struct ring_buf buf = fix_block(pfn, pages);
+
+	ring_add(&f->ring[BALLOON_VQ_REPORTING], &buf, 1);
+	fix_kick(f, BALLOON_VQ_REPORTING);
+	fix_expect_used(f, BALLOON_VQ_REPORTING);
 }
 
 /* Pages [from, to) hold only `byte`. One assertion a page: each costs a write to Check. */

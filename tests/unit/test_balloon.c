@@ -39,6 +39,9 @@ START_TEST(features_follow_the_configuration)
 	ck_assert_uint_eq(offered_by((struct balloon_config){.stats = true}), core | 2);
 	ck_assert_uint_eq(offered_by((struct balloon_config){.deflate_on_oom = true}),
 			  core | 4);
+	ck_assert_uint_eq(offered_by((struct balloon_config){.poison = true}), core | 16);
+	ck_assert_uint_eq(offered_by((struct balloon_config){.reporting = REPORTING_ON}),
+			  core | 32);
 	balloon_destroy(NULL);
 }
 END_TEST
@@ -47,7 +50,7 @@ START_TEST(identity)
 {
 	fix_init(&f, 0);
 	ck_assert_uint_eq(drv_read(&f.mmio, VIRTIO_MMIO_DEVICE_ID), 5);
-	for (uint32_t q = 0; q < 4; q++) {
+	for (uint32_t q = 0; q < BALLOON_NVQ + 1; q++) {
 		drv_write(&f.mmio, VIRTIO_MMIO_QUEUE_SEL, q);
 		ck_assert(!!drv_read(&f.mmio, VIRTIO_MMIO_QUEUE_NUM_MAX) == (q < BALLOON_NVQ));
 	}

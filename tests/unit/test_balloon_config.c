@@ -59,6 +59,78 @@ START_TEST(nothing_behind_the_end)
 }
 END_TEST
 
+/* ---- poison_val, behind a field that is for hints ---- */
+
+#define POISON VIRTIO_FEATURE(BALLOON_F_BIT_PAGE_POISON)
+
+START_TEST(length_follows_the_features)
+{
+	const struct virtio_device *dev;
+
+	fix_init(&f, 0);
+	dev = balloon_virtio(f.b);
+	ck_assert_uint_eq(dev->ops->config_len(dev), 8);
+	ck_assert(drv_negotiate(&f.mmio, POISON));
+	ck_assert_uint_eq(dev->ops->config_len(dev), 16);
+	/* A feature that isn't offered adds nothing. */
+	ck_assert(!drv_negotiate(&f.mmio, VIRTIO_FEATURE(BALLOON_F_BIT_FREE_PAGE_HINT)));
+	ck_assert_uint_eq(dev->ops->config_len(dev), 8);
+	fix_fini(&f);
+}
+END_TEST
+
+START_TEST(poison_is_the_drivers)
+{
+	fix_init(&f, PAGES(0x123));
+	fix_prepare(&f, EVERYTHING | POISON);
+	ck_assert_uint_eq(drv_config_read(&f.mmio, 12, 4), 0);
+	drv_config_write(&f.mmio, 12, 4, 0xaaaaaaaa);
+	ck_assert(drv_ok(&f.mmio));
+	ck_assert_uint_eq(drv_config_read(&f.mmio, 12, 4), 0xaaaaaaaa);
+	ck_assert_uint_eq(fix_query(&f).poison, 0xaaaaaaaa);
+	drv_config_write(&f.mmio, 12, 4, 0x04030201);
+	drv_config_write(&f.mmio, 14, 1, 0xee);
+	drv_config_write(&f.mmio, 15, 1, 0xff);
+	ck_assert_uint_eq(drv_config_read(&f.mmio, 12, 4), 0xffee0201);
+	ck_assert_uint_eq(drv_config_read(&f.mmio, 13, 2), 0xee02);
+	ck_assert_uint_eq(drv_config_read(&f.mmio, 14, 2), 0xffee);
+	/* Its neighbour isn't, and nothing else has changed. */
+	drv_config_write(&f.mmio, 8, 4, 77);
+	ck_assert_uint_eq(drv_config_read(&f.mmio, 8, 4), 0);
+	drv_config_write(&f.mmio, 8, 8, 0x0000000500000077ull);
+	ck_assert_uint_eq(drv_config_read(&f.mmio, 8, 8), 0x0000000500000000ull);
+	ck_assert_uint_eq(drv_config_read(&f.mmio, 0, 8), 0x123);
+	for (uint32_t off = 16; off < 0x100; off += 8) {
+		drv_config_write(&f.mmio, off, 8, ~0ull);
+		ck_assert_uint_eq(drv_config_read(&f.mmio, off, 8), 0);
+	}
+	drv_reset(&f.mmio);
+	ck_assert_uint_eq(fix_query(&f).poison, 0);
+	fix_fini(&f);
+}
+END_TEST
+
+START_TEST(no_poison_without_its_feature)
+{
+	fix_init(&f, 0);
+	fix_up(&f);
+	drv_config_write(&f.mmio, 12, 4, 0xaaaaaaaa);
+	ck_assert_uint_eq(drv_config_read(&f.mmio, 12, 4), 0);
+	ck_assert_uint_eq(fix_query(&f).poison, 0);
+	/* Nor by a driver that changes its mind before FEATURES_OK. */
+	drv_reset(&f.mmio);
+	drv_write(&f.mmio, VIRTIO_MMIO_STATUS, 1);
+	drv_write(&f.mmio, VIRTIO_MMIO_STATUS, 3);
+	drv_accept(&f.mmio, POISON | VIRTIO_FEATURE(VIRTIO_F_BIT_VERSION_1));
+	drv_config_write(&f.mmio, 12, 4, 0xaaaaaaaa);
+	drv_accept(&f.mmio, VIRTIO_FEATURE(VIRTIO_F_BIT_VERSION_1));
+	drv_write(&f.mmio, VIRTIO_MMIO_STATUS, 11);
+	ck_assert(drv_ok(&f.mmio));
+	ck_assert_uint_eq(fix_query(&f).poison, 0);
+	fix_fini(&f);
+}
+END_TEST
+
 START_TEST(num_pages_is_read_only)
 {
 	up_at(10);
@@ -333,7 +405,8 @@ START_TEST(a_latched_device_keeps_its_target)
 }
 END_TEST
 
-UNIT_MAIN("balloon_config", layout, nothing_behind_the_end, num_pages_is_read_only,
+UNIT_MAIN("balloon_config", layout, nothing_behind_the_end, length_follows_the_features,
+	  poison_is_the_drivers, no_poison_without_its_feature, num_pages_is_read_only,
 	  actual_is_clamped_to_ram, actual_in_pieces, the_engine_hears_that_no_more_comes,
 	  asked_deflation_is_not_a_leak, oom_lowers_the_target, oom_while_inflating,
 	  without_the_feature_a_fall_means_nothing, late_step_to_an_older_target,

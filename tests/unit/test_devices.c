@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <string.h>
+#include <unistd.h>
 
 #include "tests/unit/driver.h"
 #include "tests/unit/kvm_guest.h"
 #include "tests/unit/tiny_kernel.h"
 #include "tests/unit/unit.h"
+#include "vmm/base/fd.h"
 #include "vmm/machine/private.h"
 
 static const uint8_t idle[] = {0xeb, 0xfe};
@@ -146,7 +148,74 @@ START_TEST(a_driver_that_takes_no_answer_is_interrupted)
 }
 END_TEST
 
+/* ---- reporting ---- */
+
+#define REPORT_GPA 0x400000ull
+#define REPORT_LEN 0x100000u
+
+/* A driver without statistics: reporting is its queue 2, if it numbers as Linux does. */
+static void reporting_up(struct machine *m, struct ring *r)
+{
+	ring_init(r, &m->mem, 0x600000, 32, true);
+	ck_assert(drv_negotiate(&m->balloon_mmio,
+				VIRTIO_FEATURE(VIRTIO_F_BIT_EVENT_IDX) |
+					VIRTIO_FEATURE(BALLOON_F_BIT_REPORTING)));
+	ck_assert(drv_queue(&m->balloon_mmio, 2, r));
+	ck_assert(drv_ok(&m->balloon_mmio));
+}
+
+static void queue_report(struct machine *m, struct ring *r)
+{
+	memset(gmem_ptr(&m->mem, REPORT_GPA, REPORT_LEN), 0xa5, REPORT_LEN);
+	ring_add(r, &(struct ring_buf){REPORT_GPA, REPORT_LEN, true}, 1);
+}
+
+static bool until_used(struct ring *r)
+{
+	for (unsigned i = 0; i < 2000 && !ring_used_pending(r); i++)
+		usleep(1000);
+	return ring_used_pending(r);
+}
+
+START_TEST(a_bell_rings_for_whatever_queue_has_its_number)
+{
+	struct tiny_machine t;
+	struct ring r;
+
+	tiny_create(&t, 1, true, idle, sizeof(idle));
+	reporting_up(t.m, &r);
+	queue_report(t.m, &r);
+	fd_signal(t.m->stats_bell.fd);
+	tiny_run(&t, 20);
+	ck_assert(until_used(&r));
+	ck_assert_uint_eq(*(uint8_t *)gmem_ptr(&t.m->mem, REPORT_GPA, 1), 0);
+	tiny_destroy(&t);
+}
+END_TEST
+
+START_TEST(a_paused_machine_takes_no_reports)
+{
+	struct tiny_machine t;
+	struct ring r;
+
+	tiny_create(&t, 1, true, idle, sizeof(idle));
+	reporting_up(t.m, &r);
+	ck_assert_int_eq(machine_start(t.m, NULL), 0);
+	ck_assert_int_eq(machine_pause(t.m), 0);
+	queue_report(t.m, &r);
+	fd_signal(t.m->stats_bell.fd);
+	tiny_run(&t, 50);
+	ck_assert_uint_eq(ring_used_pending(&r), 0);
+	ck_assert_uint_eq(*(uint8_t *)gmem_ptr(&t.m->mem, REPORT_GPA, 1), 0xa5);
+	ck_assert_int_eq(machine_resume(t.m), 0);
+	ck_assert(until_used(&r));
+	ck_assert_uint_eq(*(uint8_t *)gmem_ptr(&t.m->mem, REPORT_GPA, 1), 0);
+	tiny_destroy(&t);
+}
+END_TEST
+
 UNIT_MAIN_KVM("devices", the_balloon_sits_in_the_slot_the_tables_announce,
 	      without_a_balloon_no_slot_answers, every_platform_device_answers,
 	      a_reset_gives_the_driver_a_fresh_device,
-	      a_driver_that_takes_no_answer_is_interrupted)
+	      a_driver_that_takes_no_answer_is_interrupted,
+	      a_bell_rings_for_whatever_queue_has_its_number, a_paused_machine_takes_no_reports)

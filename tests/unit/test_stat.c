@@ -60,6 +60,17 @@ START_TEST(test_balloon)
 		.notifies = 28,
 		.interrupts = 29,
 		.violations = 30,
+		.poison = 0xaaaaaaaa,
+		.reporting = {.blocks = 51,
+			      .reported = 52,
+			      .discarded = 53,
+			      .skipped_min = 54,
+			      .skipped_rate = 55,
+			      .skipped_poison = 56,
+			      .skipped_partial = 57,
+			      .skipped_stop = 58,
+			      .failed = 59,
+			      .ns = 60999},
 		.reclaim = {.pages = {.pending = 2,
 				      .discarded = 3,
 				      .double_inflates = 31,
@@ -75,7 +86,8 @@ START_TEST(test_balloon)
 			    .discard_calls = 33,
 			    .discard_bytes = 34,
 			    .discard_errors = 35,
-			    .bad_pfns = 36},
+			    .bad_pfns = 36,
+			    .released = 7},
 	};
 	f.m.balloon.interval = 10;
 	vm = stat_vm(&f.vm);
@@ -96,8 +108,13 @@ START_TEST(test_balloon)
 		"\"backlog_waits\": 37, \"deflate_waits\": 38, \"discard_runs\": 39, "
 		"\"discard_fallbacks\": 40, \"discard_calls\": 33, \"discard_bytes_total\": "
 		"34, "
-		"\"discard_errors\": 35}, \"stats_interval_seconds\": 10, \"statistics\": "
-		"null}");
+		"\"discard_errors\": 35, \"released_bytes\": 28672}, \"poison\": 2863311530, "
+		"\"reporting\": {\"blocks\": 51, \"reported_bytes\": 52, "
+		"\"discarded_bytes\": 53, \"skipped_min_bytes\": 54, "
+		"\"skipped_rate_bytes\": 55, \"skipped_poison_bytes\": 56, "
+		"\"skipped_partial_bytes\": 57, \"skipped_stop_bytes\": 58, "
+		"\"failed_bytes\": 59, \"discard_us\": 60}, "
+		"\"stats_interval_seconds\": 10, \"statistics\": null}");
 	json_decref(vm);
 }
 END_TEST

@@ -118,6 +118,18 @@ START_TEST(the_balloon_is_checked_when_there_is_one)
 	c.balloon.stats_interval = 1;
 	refused("--balloon: stats-interval");
 	c.balloon.enabled = true;
+	c.balloon.reporting = REPORTING_OFF;
+	c.balloon.reporting_min = 1;
+	refused("--balloon: reporting-min needs reporting; give reporting=on");
+	c.balloon.enabled = true;
+	c.balloon.reporting_rate = MIB;
+	c.memory.prealloc = true;
+	refused("--balloon: reporting-rate needs reporting");
+	c.balloon.enabled = true;
+	c.balloon.reporting_min = 1;
+	c.balloon.reporting_rate = MIB;
+	ck_assert_int_eq(vm_config_check(&c, &err), 0);
+	c.balloon.enabled = true;
 	c.balloon.initial = c.mem - 4096;
 	c.balloon.stats_interval = 1;
 	ck_assert_int_eq(vm_config_check(&c, &err), 0);
@@ -155,6 +167,32 @@ START_TEST(the_keys_of_memory_fit_each_other)
 }
 END_TEST
 
+static enum reporting_kind reporting(enum reporting_kind said, enum mem_backing backing,
+				     bool prealloc)
+{
+	good();
+	c.balloon.enabled = true;
+	c.balloon.reporting = said;
+	c.memory.backing = backing;
+	c.memory.prealloc = prealloc;
+	ck_assert_int_eq(vm_config_check(&c, &err), 0);
+	return c.balloon.reporting;
+}
+
+START_TEST(reserved_memory_is_not_given_away_unasked)
+{
+	good();
+	ck_assert_int_eq(c.balloon.reporting, REPORTING_AUTO);
+	ck_assert_int_eq(reporting(REPORTING_AUTO, MEM_ANON, false), REPORTING_ON);
+	ck_assert_int_eq(reporting(REPORTING_AUTO, MEM_MEMFD, false), REPORTING_ON);
+	ck_assert_int_eq(reporting(REPORTING_AUTO, MEM_ANON, true), REPORTING_OFF);
+	ck_assert_int_eq(reporting(REPORTING_AUTO, MEM_MEMFD, true), REPORTING_OFF);
+	ck_assert_int_eq(reporting(REPORTING_AUTO, MEM_HUGETLB, false), REPORTING_OFF);
+	ck_assert_int_eq(reporting(REPORTING_ON, MEM_HUGETLB, true), REPORTING_ON);
+	ck_assert_int_eq(reporting(REPORTING_OFF, MEM_ANON, false), REPORTING_OFF);
+}
+END_TEST
+
 START_TEST(names)
 {
 	static const char *const ok[] = {"a", "0", "_", "web-1", "a.b_c-", "Z9"};
@@ -177,4 +215,4 @@ END_TEST
 
 UNIT_MAIN("vm_config", defaults, an_empty_name_becomes_one, each_field_is_checked,
 	  the_command_line_has_a_limit, the_balloon_is_checked_when_there_is_one,
-	  the_keys_of_memory_fit_each_other, names)
+	  the_keys_of_memory_fit_each_other, reserved_memory_is_not_given_away_unasked, names)

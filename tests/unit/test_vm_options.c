@@ -63,12 +63,31 @@ START_TEST(balloon_keys_reach_their_fields)
 	ck_assert_int_eq(PARSE("--balloon"), 0);
 	ck_assert(options_given(&vm_options, &found, "balloon"));
 	ck_assert(c.balloon.must_tell_host && c.balloon.stats);
+	ck_assert_int_eq(c.balloon.reporting, REPORTING_AUTO);
+	ck_assert(c.balloon.poison);
+	ck_assert_uint_eq(c.balloon.reporting_min, 0);
+	ck_assert_uint_eq(c.balloon.reporting_rate, 0);
 	ck_assert_int_eq(PARSE("--balloon=initial=64M,must-tell-host=off,stats=off,"
 			       "deflate-on-oom=on,stats-interval=5"),
 			 0);
 	ck_assert_uint_eq(c.balloon.initial, 64 * MIB);
 	ck_assert(!c.balloon.must_tell_host && !c.balloon.stats && c.balloon.deflate_on_oom);
 	ck_assert_uint_eq(c.balloon.stats_interval, 5);
+	ck_assert_int_eq(PARSE("--balloon=reporting-min=4M,reporting-rate=256,poison=off"), 0);
+	ck_assert_uint_eq(c.balloon.reporting_min, 4 * MIB);
+	ck_assert_uint_eq(c.balloon.reporting_rate, 256 * MIB);
+	ck_assert(!c.balloon.poison);
+	ck_assert_int_eq(PARSE("--balloon=reporting=off"), 0);
+	ck_assert_int_eq(c.balloon.reporting, REPORTING_OFF);
+	ck_assert(c.balloon.poison);
+	ck_assert_int_eq(PARSE("--balloon=reporting=on"), 0);
+	ck_assert_int_eq(c.balloon.reporting, REPORTING_ON);
+	ck_assert_int_eq(PARSE("--balloon=reporting=auto"), 0);
+	ck_assert_int_eq(c.balloon.reporting, REPORTING_AUTO);
+	ck_assert_int_eq(PARSE("--balloon=reporting-rate=1023K"), -EINVAL);
+	ck_assert_ptr_nonnull(strstr(err.msg, "--balloon: reporting-rate"));
+	ck_assert_ptr_nonnull(strstr(err.msg, "at least 1M"));
+	ck_assert_int_eq(PARSE("--balloon=reporting-min=2G"), -EINVAL);
 	ck_assert_int_eq(PARSE("--balloon=initial=64"), 0);
 	ck_assert_uint_eq(c.balloon.initial, 64 * MIB);
 }
@@ -116,6 +135,7 @@ START_TEST(lists_of_keys_fit_their_messages)
 {
 	ck_assert_int_eq(PARSE("--balloon=1234567890123456789012345678901234567890"), -EINVAL);
 	ck_assert_ptr_nonnull(strstr(err.msg, "stats-interval=SECONDS"));
+	ck_assert_ptr_nonnull(strstr(err.msg, "poison=on|off"));
 	ck_assert_int_eq(PARSE("-m", "1234567890123456789012345678901234567890=1"), -EINVAL);
 	ck_assert_ptr_nonnull(strstr(err.msg, "give SIZE, or a comma-separated list of size="));
 	ck_assert_ptr_nonnull(strstr(err.msg, "lock=on|off"));

@@ -84,5 +84,36 @@ START_TEST(what_memory_is_made_of)
 }
 END_TEST
 
+static bool balloon_lines_have(const char *balloon_json, const char *line)
+{
+	json_t *j = json_pack("{s:o}", "balloon", json_loads(balloon_json, 0, NULL));
+	char *text;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+	bool has;
+
+	report_vm(j, f);
+	fclose(f);
+	has = strstr(text, line);
+	free(text);
+	json_decref(j);
+	return has;
+}
+
+START_TEST(what_the_guest_reported)
+{
+	const char *three = "{\"reporting\": {\"blocks\": 3, \"reported_bytes\": 8388608, "
+			    "\"discarded_bytes\": 4194304}}";
+	const char *poison = "{\"poison\": 170, \"reporting\": {\"reported_bytes\": 1}}";
+
+	ck_assert(balloon_lines_have(
+		three, "  reported free 8.0 MiB in 3 blocks, 4.0 MiB of it returned\n"));
+	ck_assert(!balloon_lines_have(three, "  poison"));
+	ck_assert(balloon_lines_have(poison, "  poison        the guest fills free pages"));
+	ck_assert(!balloon_lines_have("{\"reporting\": {\"blocks\": 0}}", "  reported"));
+	ck_assert(!balloon_lines_have("{}", "  reported"));
+}
+END_TEST
+
 UNIT_MAIN("vm_report", a_balloon_in_one_line, members_may_be_missing_or_odd,
-	  what_memory_is_made_of)
+	  what_memory_is_made_of, what_the_guest_reported)

@@ -78,6 +78,20 @@ static void report_reclaim(const json_t *r, FILE *out)
 	     COUNT(r, "double_inflates"), COUNT(r, "stray_deflates"), COUNT(r, "bad_pfns"));
 }
 
+static void report_reporting(const json_t *b, FILE *out)
+{
+	const json_t *r = json_object_get(b, "reporting");
+	uint64_t reported = report_number(r, "reported_bytes");
+	uint64_t discarded = report_number(r, "discarded_bytes");
+
+	if (!reported)
+		return;
+	line(out, "  reported free", "%s in %llu blocks, %s of it returned", cli_size(reported),
+	     COUNT(r, "blocks"), cli_size(discarded));
+	if (report_number(b, "poison"))
+		line(out, "  poison", "the guest fills free pages, so they are not returned");
+}
+
 static void report_balloon_lines(const json_t *b, FILE *out)
 {
 	char text[REPORT_BALLOON];
@@ -95,6 +109,7 @@ static void report_balloon_lines(const json_t *b, FILE *out)
 	     COUNT(b, "interrupts"));
 	line(out, "  trouble", "%llu deflated for lack of memory, %llu violations",
 	     COUNT(b, "oom_deflates"), COUNT(b, "violations"));
+	report_reporting(b, out);
 	report_reclaim(json_object_get(b, "reclaim"), out);
 }
 

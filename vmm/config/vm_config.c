@@ -14,7 +14,10 @@ void vm_config_init(struct vm_config *c)
 	*c = (struct vm_config){
 		.mem = VM_MEM_DEFAULT,
 		.cpus = 1,
-		.balloon = {.must_tell_host = true, .stats = true},
+		.balloon = {.must_tell_host = true,
+			    .stats = true,
+			    .reporting = REPORTING_AUTO,
+			    .poison = true},
 		.reclaim = RECLAIM_AUTO,
 		.console = CONSOLE_STDIO,
 		.loglevel = LOG_WARN,
@@ -81,7 +84,21 @@ static int check_memory(struct vm_config *c, struct err *err)
 	return 0;
 }
 
-static int check_balloon(const struct vm_config *c, struct err *err)
+static int check_reporting(struct vm_config *c, struct err *err)
+{
+	const struct mem_config *m = &c->memory;
+	struct balloon_config *b = &c->balloon;
+
+	if (b->reporting == REPORTING_AUTO)
+		b->reporting =
+			m->backing == MEM_HUGETLB || m->prealloc ? REPORTING_OFF : REPORTING_ON;
+	if (b->reporting == REPORTING_ON || (!b->reporting_min && !b->reporting_rate))
+		return 0;
+	return err_set(err, -EINVAL, "--balloon: %s needs reporting; give reporting=on",
+		       b->reporting_min ? "reporting-min" : "reporting-rate");
+}
+
+static int check_balloon(struct vm_config *c, struct err *err)
 {
 	const struct balloon_config *b = &c->balloon;
 	char size[SIZE_TEXT];
@@ -98,7 +115,7 @@ static int check_balloon(const struct vm_config *c, struct err *err)
 	if (b->stats_interval && !b->stats)
 		return err_set(err, -EINVAL,
 			       "--balloon: stats-interval needs statistics; give stats=on");
-	return 0;
+	return check_reporting(c, err);
 }
 
 int vm_config_check(struct vm_config *c, struct err *err)

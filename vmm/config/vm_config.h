@@ -42,6 +42,8 @@ enum deflate_kind {
 	DEFLATE_POPULATE, /* all of a message, before it is answered */
 };
 
+enum reporting_kind { REPORTING_OFF, REPORTING_ON, REPORTING_AUTO };
+
 enum console_kind { CONSOLE_STDIO, CONSOLE_NONE };
 
 struct balloon_config {
@@ -53,6 +55,14 @@ struct balloon_config {
 	uint32_t stats_interval; /* seconds between polls; 0: only on demand */
 	enum deflate_kind deflate;
 	uint64_t backlog; /* bytes that may wait to be given back; 0: the engine's default */
+	/*
+	 * Offer VIRTIO_BALLOON_F_REPORTING. REPORTING_AUTO: not for memory that is to be there
+	 * come what may, hugetlb or prealloc, for what the guest reports may be gone for good.
+	 */
+	enum reporting_kind reporting;
+	uint64_t reporting_min;	 /* bytes; smaller blocks of free memory are left alone */
+	uint64_t reporting_rate; /* bytes a second; what is beyond is left alone; 0: no limit */
+	bool poison;		 /* offer VIRTIO_BALLOON_F_PAGE_POISON */
 };
 
 struct vm_config {
@@ -77,7 +87,7 @@ void vm_config_init(struct vm_config *c);
  * Check what no single option can: a kernel was named, sizes are multiples of 4 KiB and in
  * range, the keys of --mem fit each other, the balloon's initial target is below the memory
  * size, the command line's length. An empty name becomes "vm-<pid>", the size of huge pages
- * 2 MiB. 0, or -EINVAL with one line naming the option.
+ * 2 MiB, REPORTING_AUTO on or off. 0, or -EINVAL with one line naming the option.
  */
 int vm_config_check(struct vm_config *c, struct err *err);
 

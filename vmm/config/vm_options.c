@@ -8,6 +8,7 @@
 /* In the order of their enums: console_kind, log_level, and so on. */
 static const char *const consoles[] = {"stdio", "none", NULL};
 static const char *const reclaims[] = {"auto", "uring", "thread", "sync", "none", NULL};
+static const char *const reportings[] = {"off", "on", "auto", NULL};
 static const char *const deflates[] = {"lazy", "populate", NULL};
 static const char *const levels[] = {"error", "warn", "info", "debug", NULL};
 static const char *const backings[] = {"anon", "memfd", "hugetlb", NULL};
@@ -59,6 +60,34 @@ static const struct opt balloon_rows[] = {
 	 .min = 8 * MIB,
 	 .help = "at most this much waits to be given back\n"
 		 "(default 1536M; with transparent huge pages, all)"},
+	{.name = "reporting",
+	 .type = OPT_CHOICE,
+	 .offset = KEY(reporting),
+	 .arg = "on|off",
+	 .choices = reportings,
+	 .help = "the guest reports free memory, which is taken until\n"
+		 "the guest uses it again (default on; with hugetlb or\n"
+		 "prealloc off)"},
+	{.name = "reporting-min",
+	 .type = OPT_SIZE,
+	 .offset = KEY(reporting_min),
+	 .arg = "SIZE",
+	 .unit = MIB,
+	 .max = GIB,
+	 .help = "take no blocks smaller than this (default 0: all)"},
+	{.name = "reporting-rate",
+	 .type = OPT_SIZE,
+	 .offset = KEY(reporting_rate),
+	 .arg = "SIZE",
+	 .unit = MIB,
+	 .min = MIB,
+	 .help = "take no more than this a second\n(default: no limit)"},
+	{.name = "poison",
+	 .type = OPT_SWITCH,
+	 .offset = KEY(poison),
+	 .arg = "on|off",
+	 .help = "let the guest say what it fills free pages with: one\n"
+		 "that does reports nothing without (default on)"},
 };
 static const struct opt_table balloon_keys = OPT_TABLE(balloon_rows);
 

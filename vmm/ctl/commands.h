@@ -34,7 +34,14 @@
  *                         "double_inflates", "stray_deflates", "bad_pfns",
  *                         "backlog_max_bytes", "backlog_peak_bytes", "backlog_waits",
  *                         "deflate_waits", "discard_runs", "discard_bytes_total",
- *                         "discard_calls", "discard_errors", "discard_fallbacks"},
+ *                         "discard_calls", "discard_errors", "discard_fallbacks",
+ *                         "released_bytes" (ballooned, but reported as free)},
+ *             "poison": what the guest fills free pages with, 0: nothing,
+ *             "reporting": {"blocks", "reported_bytes" and what became of them:
+ *                         "discarded_bytes", "skipped_min_bytes", "skipped_rate_bytes",
+ *                         "skipped_poison_bytes", "skipped_partial_bytes",
+ *                         "skipped_stop_bytes", "failed_bytes", see struct
+ *                         balloon_reporting; "discard_us": the time it took},
  *             "stats_interval_seconds": n, "statistics": null (none yet) or STATISTICS}}
  *     STATISTICS is what the guest last told of itself, names as in balloon_stats_name():
  *        {"seq": n, "age_ms": n, "unknown_tags": n,

@@ -55,13 +55,14 @@ static json_t *reclaim_json(const struct reclaim_stats *r)
 		"double_inflates", stat_number(r->pages.double_inflates), "stray_deflates",
 		stat_number(r->pages.stray_deflates), "bad_pfns", stat_number(r->bad_pfns));
 	json_t *more = json_pack(
-		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "backlog_max_bytes",
+		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "backlog_max_bytes",
 		pages(r->backlog_max), "backlog_peak_bytes", pages(r->backlog_peak),
 		"backlog_waits", stat_number(r->full_waits), "deflate_waits",
 		stat_number(r->give_waits), "discard_runs", stat_number(r->discard_runs),
 		"discard_bytes_total", stat_number(r->discard_bytes), "discard_calls",
 		stat_number(r->discard_calls), "discard_errors", stat_number(r->discard_errors),
-		"discard_fallbacks", stat_number(r->fallbacks));
+		"discard_fallbacks", stat_number(r->fallbacks), "released_bytes",
+		pages(r->released));
 
 	if (json_object_update(o, more)) {
 		json_decref(o);
@@ -69,6 +70,19 @@ static json_t *reclaim_json(const struct reclaim_stats *r)
 	}
 	json_decref(more);
 	return o;
+}
+
+static json_t *reporting_json(const struct balloon_reporting *r)
+{
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "blocks",
+			 stat_number(r->blocks), "reported_bytes", stat_number(r->reported),
+			 "discarded_bytes", stat_number(r->discarded), "skipped_min_bytes",
+			 stat_number(r->skipped_min), "skipped_rate_bytes",
+			 stat_number(r->skipped_rate), "skipped_poison_bytes",
+			 stat_number(r->skipped_poison), "skipped_partial_bytes",
+			 stat_number(r->skipped_partial), "skipped_stop_bytes",
+			 stat_number(r->skipped_stop), "failed_bytes", stat_number(r->failed),
+			 "discard_us", stat_number(r->ns / 1000));
 }
 
 static json_t *counters_json(const struct balloon_status *st)
@@ -99,6 +113,8 @@ static json_t *balloon_json(struct balloon *b)
 	more = counters_json(&st);
 	if (json_object_update(o, more) ||
 	    json_object_set_new(o, "reclaim", reclaim_json(&st.reclaim)) ||
+	    json_object_set_new(o, "poison", json_integer(st.poison)) ||
+	    json_object_set_new(o, "reporting", reporting_json(&st.reporting)) ||
 	    json_object_set_new(o, "stats_interval_seconds",
 				json_integer(balloon_stats_interval(b))) ||
 	    json_object_set_new(o, "statistics", latest_statistics(b))) {

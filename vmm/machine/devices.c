@@ -113,7 +113,11 @@ static void poll_stats(void *opaque)
 	balloon_stats_request(m->balloon);
 }
 
-/* The guest answered with statistics: nothing a vCPU should wait for. */
+/*
+ * The guest answered with statistics: nothing a vCPU should wait for. Whatever number the other
+ * queues have, this is that of statistics; a driver without them may have something else there
+ * (queues.h), which is kicked this way as well.
+ */
 static void on_stats_bell(void *opaque, uint32_t events)
 {
 	struct machine *m = opaque;

@@ -43,6 +43,8 @@ int machine_pause(struct machine *m)
 		return 0;
 	vcpus_pause(&m->vcpus);
 	/* What is paused may be looked at or saved: its memory stands still, too. */
+	if (m->balloon)
+		balloon_pause(m->balloon);
 	if (m->reclaim)
 		reclaim_barrier(m->reclaim);
 	m->state = MACHINE_PAUSED;
@@ -57,6 +59,8 @@ int machine_resume(struct machine *m)
 	if (m->state != MACHINE_PAUSED)
 		return 0;
 	m->state = MACHINE_RUNNING;
+	if (m->balloon)
+		balloon_resume(m->balloon);
 	machine_emit(m, MACHINE_EV_RESUME);
 	/* A wish or a stop that came just before the pause is served before the guest runs on.
 	 */

@@ -3,6 +3,7 @@
  * What the parts of the reclaim engine share:
  *
  *   reclaim.c   what callers use: take, give, barriers, reset, stats
+ *   ranges.c    discarding what the guest keeps
  *   create.c    memory layout, choice of the backend, life cycle
  *   pick.c      what goes next
  *   worker.c    the thread and its helpers: to the backend and back
@@ -77,11 +78,27 @@ struct reclaim {
 	uint64_t parked_ns;    /* when the first parked block was */
 	struct log_limit log;
 
-	uint64_t backlog_peak, runs, bytes, errors, full_waits, give_waits, bad_pfns;
+	uint64_t backlog_peak, runs, bytes, errors, full_waits, give_waits, bad_pfns, released;
 	struct flight flights[FLIGHTS_MAX];
 };
 
+/* How to discard len bytes of a region from offset off on. */
+static inline struct discard_run reclaim_run(const struct gmem_region *g, uint64_t off,
+					     uint64_t len)
+{
+	return (struct discard_run){
+		.hva = g->hva + off,
+		.len = len,
+		.fd = g->backing == GMEM_ANON ? -1 : g->fd,
+		.fd_off = g->fd_off + off,
+		.advice = g->dontneed,
+	};
+}
+
 /* Lock held, all of these. */
+
+/* The kernel refused a run: count and log that. */
+void reclaim_refused(struct reclaim *r, const struct discard_run *run);
 
 /* Pages that the guest gave and that are neither gone nor parked nor held. */
 uint64_t reclaim_backlog(const struct reclaim *r);

@@ -28,11 +28,7 @@ static void add_flight(struct reclaim *r, const struct quota *q, uint64_t start,
 		.len = len,
 		.pending = pending,
 		.helped = q->helped,
-		.run = {.hva = g->hva + off,
-			.len = len << GMEM_PAGE_SHIFT,
-			.fd = g->backing == GMEM_ANON ? -1 : g->fd,
-			.fd_off = g->fd_off + off,
-			.advice = g->dontneed},
+		.run = reclaim_run(g, off, len << GMEM_PAGE_SHIFT),
 	};
 }
 

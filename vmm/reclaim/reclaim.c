@@ -217,6 +217,7 @@ void reclaim_stats(struct reclaim *r, struct reclaim_stats *out)
 		.full_waits = r->full_waits,
 		.give_waits = r->give_waits,
 		.bad_pfns = r->bad_pfns,
+		.released = r->released,
 	};
 	tracker_counts(r->tracker, &out->pages);
 	pthread_mutex_unlock(&r->lock);

@@ -21,11 +21,11 @@
  *
  * The one rule: no page is discarded after it was given back. reclaim_give() cancels what is
  * pending and waits for what is in flight. Whoever lets the guest use a page without that (no
- * MUST_TELL_HOST, free page reporting) must have it discarded first: reclaim_barrier(). A guest
- * that uses pages of its balloon without a word, such as a kernel started by kexec without a
- * reset of the device, may see them become zeros until the backlog is gone: about
- * RECLAIM_IDLE_MS after its last message, and what discarding a full backlog takes.
- * RECLAIM_SYNC has none of this: there every message is a barrier.
+ * MUST_TELL_HOST, free page reporting) must have it discarded first: reclaim_barrier(),
+ * reclaim_discard(). A guest that uses pages of its balloon without a word, such as a kernel
+ * started by kexec without a reset of the device, may see them become zeros until the backlog
+ * is gone: about RECLAIM_IDLE_MS after its last message, and what discarding a full backlog
+ * takes. RECLAIM_SYNC has none of this: there every message is a barrier.
  *
  * Threads: every function may be called by any thread; reclaim_destroy() by the last. The
  * engine's lock is a leaf: it is never held around a call into anything else, nor around a
@@ -70,7 +70,7 @@ struct reclaim_stats {
 	struct tracker_counts pages;	    /* discarded: those in flight aren't counted */
 	uint64_t discarding;		    /* pages in flight that were pending */
 	uint64_t backlog_max, backlog_peak; /* pages */
-	uint64_t discard_runs;		    /* ranges discarded */
+	uint64_t discard_runs;		    /* ranges discarded, by reclaim_discard(), too */
 	uint64_t discard_bytes;		    /* of those */
 	uint64_t discard_errors;	    /* ranges that the kernel refused in every way */
 	uint64_t discard_calls; /* system calls and ring requests made for all that */
@@ -78,6 +78,7 @@ struct reclaim_stats {
 	uint64_t full_waits;	/* times that reclaim_take() found the backlog full */
 	uint64_t give_waits;	/* times that reclaim_give() met a page in flight */
 	uint64_t bad_pfns;	/* pfns that are not guest RAM */
+	uint64_t released;	/* ballooned pages that reclaim_discard() met */
 };
 
 /* Of a list of pfns, those that are not guest RAM: counted, and nothing else happens to them.
@@ -124,6 +125,28 @@ void reclaim_no_more(struct reclaim *r);
  * discarded.
  */
 void reclaim_give(struct reclaim *r, const uint32_t *pfn, size_t n, struct reclaim_bad *bad);
+
+/*
+ * A range of guest memory: whole pages of the host, at least one, inside one region of RAM.
+ */
+struct reclaim_range {
+	uint64_t gpa, len;
+};
+
+#define RECLAIM_RANGES_MAX 64
+
+/*
+ * The guest has no use for what these n ranges hold (free page reporting), but they are its
+ * own: when this returns they are discarded, and may be used again at once. n is at most
+ * RECLAIM_RANGES_MAX. All is done in the calling thread, in as few system calls as it takes,
+ * whatever the engine is at meanwhile. Returns the bytes that were discarded; what the kernel
+ * refused keeps its contents, or a part of them, and is counted and logged.
+ *
+ * No page should be ballooned that is the guest's own. One that is becomes the guest's here,
+ * for otherwise it could be discarded when the guest uses it again: as if given back, that is,
+ * and counted as released.
+ */
+uint64_t reclaim_discard(struct reclaim *r, const struct reclaim_range *range, unsigned n);
 
 /* Have the host back these pages now, so that the guest doesn't wait for each of them. */
 void reclaim_populate(struct reclaim *r, const uint32_t *pfn, size_t n);

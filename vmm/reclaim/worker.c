@@ -38,6 +38,14 @@ bool reclaim_in_flight(const struct reclaim *r, uint64_t start, uint64_t n)
 	return false;
 }
 
+void reclaim_refused(struct reclaim *r, const struct discard_run *run)
+{
+	r->errors++;
+	if (log_limit_ok(&r->log, clock_now_ns()))
+		log_warn("reclaim: the kernel refuses to free %llu KiB of guest memory: %s",
+			 (unsigned long long)(run->len / 1024), strerror(-run->rc));
+}
+
 static void land(struct reclaim *r, struct flight *f)
 {
 	struct tracker_counts n;
@@ -53,15 +61,12 @@ static void land(struct reclaim *r, struct flight *f)
 		r->bytes += f->run.len;
 		return;
 	}
+	reclaim_refused(r, &f->run);
 	now = clock_now_ns();
-	r->errors++;
 	tracker_counts(r->tracker, &n);
 	if (!n.parked)
 		r->parked_ns = now;
 	tracker_failed(r->tracker, f->start, f->len, reclaim_stamp(now));
-	if (log_limit_ok(&r->log, now))
-		log_warn("reclaim: the kernel refuses to free %llu KiB of guest memory: %s",
-			 (unsigned long long)(f->run.len / 1024), strerror(-f->run.rc));
 }
 
 /* Of the helper's flights or of the others: only who gave them to the backend looks at them. */
