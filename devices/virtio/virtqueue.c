@@ -71,6 +71,20 @@ static uint16_t load_avail_idx(const struct virtqueue *vq)
 	return __atomic_load_n(&a->idx, __ATOMIC_ACQUIRE);
 }
 
+/* The n bytes at p, in the used ring, were written: for the log of what devices write. */
+static void wrote_used(const struct virtqueue *vq, const void *p, uint32_t n)
+{
+	uint64_t off = (uint64_t)((const uint8_t *)p - (const uint8_t *)vq->used);
+
+	gmem_dirty(vq->mem, vq->used_gpa + off, n);
+}
+
+static void store_avail_event(struct virtqueue *vq, uint16_t v)
+{
+	store(avail_event(vq), v);
+	wrote_used(vq, avail_event(vq), sizeof(v));
+}
+
 /*
  * A store of ours followed by a load of what the driver stores, while the driver does the same
  * the other way round: only a full barrier keeps both from reading the old value.
@@ -133,7 +147,8 @@ int vq_enable(struct virtqueue *vq, const struct gmem *mem, bool event_idx, bool
 	u = vq->used;
 	store(&u->flags, 0);
 	store(&u->idx, 0);
-	store(avail_event(vq), 0);
+	wrote_used(vq, u, sizeof(*u));
+	store_avail_event(vq, 0);
 	return 0;
 }
 
@@ -263,7 +278,7 @@ static uint16_t available(struct virtqueue *vq)
 	 * The driver may have added a buffer before it could see the new avail_event, and then
 	 * doesn't notify: look again after it must be seen (2.7.10).
 	 */
-	store(avail_event(vq), vq->next_avail);
+	store_avail_event(vq, vq->next_avail);
 	store_load_barrier();
 	return (uint16_t)(load_avail_idx(vq) - vq->next_avail);
 }
@@ -294,17 +309,21 @@ int vq_pop(struct virtqueue *vq, struct vq_chain *c)
 void vq_push(struct virtqueue *vq, uint16_t head, uint32_t written)
 {
 	struct used *u = vq->used;
+	struct used_elem *e;
 
 	if (!vq->ready || vq->broken)
 		return;
 	assert(head < vq->num && vq->next_used != vq->next_avail);
-	u->ring[vq->next_used & (vq->num - 1)] = (struct used_elem){head, written};
+	e = &u->ring[vq->next_used & (vq->num - 1)];
+	*e = (struct used_elem){head, written};
 	vq->next_used++;
 	vq->unsignalled++;
 	if (vq->owed)
 		vq->owed++;
 	/* The driver reads the entry, and what the device wrote, only after it sees idx. */
 	__atomic_store_n(&u->idx, vq->next_used, __ATOMIC_RELEASE);
+	wrote_used(vq, e, sizeof(*e));
+	wrote_used(vq, u, sizeof(*u));
 }
 
 /* Is used_event one of the last n indices? After a full turn it must be. */

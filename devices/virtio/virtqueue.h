@@ -28,6 +28,9 @@
  *     its table is a positive multiple of 16 bytes inside RAM (2.7.5.3). Ordinary descriptors
  *     may come before it, and its write flag means nothing (2.7.5.3.2).
  *
+ * What is written into the ring here is marked by gmem_dirty(). A device that fills a writable
+ * segment marks that itself, before it pushes the chain.
+ *
  * A queue belongs to its device's lock; nothing here locks.
  */
 #ifndef AEROSTAT_DEVICES_VIRTIO_VIRTQUEUE_H

@@ -2,6 +2,7 @@
 #include "vmm/mem/gmem.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 
 #include "tests/unit/gmem_kinds.h"
 #include "tests/unit/unit.h"
+#include "vmm/base/bitmap.h"
 #include "vmm/base/size.h"
 
 /* Low memory, a hole, high memory, as on a PC. */
@@ -289,7 +291,111 @@ START_TEST(test_too_much)
 }
 END_TEST
 
+/* The pages from first to last, and no others, are in the log. */
+static void check_dirty(uint64_t first, uint64_t last)
+{
+	const uint64_t *map = gmem_dirty_map(&m);
+
+	ck_assert_ptr_nonnull(map);
+	ck_assert_uint_eq(bitmap_next(map, m.npages, 0, true), first);
+	ck_assert_uint_eq(bitmap_next(map, m.npages, first, false), last + 1);
+	ck_assert_uint_eq(bitmap_next(map, m.npages, last + 1, true), m.npages);
+}
+
+START_TEST(test_dirty)
+{
+	static const struct {
+		uint64_t gpa, len, first, last;
+	} cases[] = {
+		{0, 1, 0, 0},
+		{4095, 1, 0, 0},
+		{4095, 2, 0, 1},
+		{63 * 4096, 2 * 4096, 63, 64},
+		{1, 8 * MIB - 1, 0, LOW_PAGES - 1},
+		{8 * MIB - 1, 1, LOW_PAGES - 1, LOW_PAGES - 1},
+		{4 * GIB, 1, LOW_PAGES, LOW_PAGES},
+		{4 * GIB + 4 * MIB - 4097, 4097, LOW_PAGES + HIGH_PAGES - 2,
+		 LOW_PAGES + HIGH_PAGES - 1},
+	};
+
+	setup();
+	gmem_dirty(&m, 0, 1); /* nobody wants to know */
+	ck_assert_ptr_null(gmem_dirty_map(&m));
+	gmem_dirty_stop(&m);
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		ck_assert_int_eq(gmem_dirty_start(&m), 0);
+		ck_assert_uint_eq(bitmap_next(gmem_dirty_map(&m), m.npages, 0, true), m.npages);
+		gmem_dirty(&m, cases[i].gpa, cases[i].len);
+		check_dirty(cases[i].first, cases[i].last);
+		gmem_dirty_stop(&m);
+		ck_assert_ptr_null(gmem_dirty_map(&m));
+		gmem_dirty(&m, 0, 1);
+	}
+	gmem_destroy(&m);
+}
+END_TEST
+
+/* A device that saw the log just before its end marks a page after it; the next log is empty
+ * nevertheless. */
+START_TEST(test_dirty_late_mark)
+{
+	uint64_t *map;
+
+	setup();
+	ck_assert_int_eq(gmem_dirty_start(&m), 0);
+	map = m.dirty;
+	gmem_dirty_stop(&m);
+	gmem_dirty_mark(&m, map, 4096, 1);
+	ck_assert_int_eq(gmem_dirty_start(&m), 0);
+	ck_assert_uint_eq(bitmap_next(gmem_dirty_map(&m), m.npages, 0, true), m.npages);
+	gmem_dirty_stop(&m);
+	gmem_destroy(&m);
+}
+END_TEST
+
+#define SHARED_WORDS 2048u
+
+static unsigned marker_at[2]; /* the word that each of the two is at */
+
+/* Marks every other page, side by side with the other one. */
+static void *mark_every_other(void *arg)
+{
+	unsigned me = arg ? 1 : 0, spins = 0;
+
+	for (unsigned w = 0; w < SHARED_WORDS; w++) {
+		__atomic_store_n(&marker_at[me], w, __ATOMIC_SEQ_CST);
+		/* Mostly without sleep, or the two never meet. */
+		while (__atomic_load_n(&marker_at[!me], __ATOMIC_SEQ_CST) < w) {
+			if (!(++spins % 10000))
+				sched_yield();
+		}
+		for (uint64_t i = 64 * w + me; i < 64 * (w + 1); i += 2)
+			gmem_dirty(&m, i << GMEM_PAGE_SHIFT, 8);
+	}
+	return NULL;
+}
+
+/* Two devices whose pages share words of the map lose none of each other's. */
+START_TEST(test_dirty_by_two)
+{
+	static const struct gmem_span big = {0, 64ull * SHARED_WORDS * GMEM_PAGE_SIZE};
+	pthread_t t;
+
+	ck_assert_int_eq(gmem_create(&m, &big, 1, NULL), 0);
+	for (int i = 0; i < 20; i++) {
+		marker_at[0] = marker_at[1] = 0;
+		ck_assert_int_eq(gmem_dirty_start(&m), 0);
+		ck_assert_int_eq(pthread_create(&t, NULL, mark_every_other, &m), 0);
+		mark_every_other(NULL);
+		pthread_join(t, NULL);
+		check_dirty(0, m.npages - 1);
+		gmem_dirty_stop(&m);
+	}
+	gmem_destroy(&m);
+}
+END_TEST
+
 UNIT_MAIN("gmem", test_layout, test_ptr, test_ptr_refuses, test_index, test_discard_all,
 	  test_discard_all_without_the_advice, test_prealloc, test_query,
 	  test_huge_pages_that_cannot_be_had, test_transparent_huge_pages_need_the_host,
-	  test_too_much)
+	  test_too_much, test_dirty, test_dirty_late_mark, test_dirty_by_two)

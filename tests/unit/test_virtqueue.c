@@ -9,6 +9,10 @@
 #include <unistd.h>
 
 #include "tests/unit/vq_fixture.h"
+#include "vmm/base/bitmap.h"
+
+/* With the event field behind it. */
+#define USED_LEN(num) (sizeof(struct vring_used) + sizeof(struct vring_used_elem) * (num) + 2)
 
 /* The next pop finds the rule broken, and the queue is dead until it is enabled anew. */
 static void check_broken(const char *reason)
@@ -425,10 +429,55 @@ START_TEST(second_push_is_asserted)
 }
 END_TEST
 
+/* The pages of the ring, counted from its first, that are in the log; then it's a new log. */
+static uint64_t marked(void)
+{
+	const uint64_t *map = gmem_dirty_map(&mem);
+	uint64_t pages = map[0];
+
+	ck_assert_uint_eq(bitmap_next(map, mem.npages, 64, true), mem.npages);
+	gmem_dirty_stop(&mem);
+	ck_assert_int_eq(gmem_dirty_start(&mem), 0);
+	return pages;
+}
+
+/* A used ring of three pages: its header, an entry in any of them, avail_event in the last. */
+START_TEST(what_it_writes_is_in_the_log)
+{
+	uint64_t used, head, last;
+	const char *why;
+
+	setup(RING_MAX, true, false);
+	used = (ring.used_gpa - RAM) >> GMEM_PAGE_SHIFT;
+	head = 1ull << used;
+	last = 1ull << ((ring.used_gpa + USED_LEN(RING_MAX) - 1 - RAM) >> GMEM_PAGE_SHIFT);
+	ck_assert(last > head << 1);
+	ck_assert_int_eq(gmem_dirty_start(&mem), 0);
+	ck_assert_int_eq(vq_enable(&vq, &mem, true, false, &why), 0);
+	ck_assert_uint_eq(marked(), head | last);
+	ck_assert_int_eq(vq_pop(&vq, &chain), 0); /* moves avail_event */
+	ck_assert_uint_eq(marked(), last);
+	for (unsigned i = 0; i < RING_MAX; i++) {
+		uint64_t at = ring.used_gpa + 4 + 8 * i - RAM;
+		uint16_t id;
+		uint32_t len;
+
+		add_one();
+		pop_one();
+		ck_assert_uint_eq(marked(), 0); /* to look is not to write */
+		vq_push(&vq, chain.head, 0);
+		ck_assert_uint_eq(marked(), head | 1ull << (at >> GMEM_PAGE_SHIFT) |
+						    1ull << ((at + 7) >> GMEM_PAGE_SHIFT));
+		ck_assert(ring_used(&ring, &id, &len));
+	}
+	gmem_destroy(&mem);
+}
+END_TEST
+
 UNIT_MAIN("virtqueue", reset_forgets_all_but_the_maximum,
 	  enable_checks_size_alignment_and_place, enable_clears_the_used_header,
 	  disable_keeps_the_settings, chain_gives_its_segments_in_order,
 	  chain_may_fill_the_queue, indirect_chain, bad_descriptor_breaks_the_queue,
 	  bad_indirect_table_breaks_the_queue, indirect_chain_longer_than_the_queue,
 	  chain_longer_than_the_array, chain_of_more_than_4_gib, avail_idx_stays_in_its_bounds,
-	  second_push_is_asserted)
+	  second_push_is_asserted, what_it_writes_is_in_the_log)

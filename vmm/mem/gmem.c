@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "vmm/base/bitmap.h"
 #include "vmm/base/log.h"
 #include "vmm/base/size.h"
 #include "vmm/mem/backing.h"
@@ -135,8 +136,15 @@ int gmem_create(struct gmem *m, const struct gmem_span *spans, unsigned nspans, 
 	return gmem_create_with(m, spans, nspans, &plain, err);
 }
 
+static size_t dirty_bytes(const struct gmem *m)
+{
+	return bitmap_words(m->npages) * sizeof(uint64_t);
+}
+
 void gmem_destroy(struct gmem *m)
 {
+	if (m->dirty_map)
+		munmap(m->dirty_map, dirty_bytes(m));
 	for (unsigned i = 0; i < m->nregions; i++)
 		backing_unmap(&m->region[i]);
 	memset(m, 0, sizeof(*m));
@@ -212,6 +220,45 @@ int gmem_discard_all(struct gmem *m)
 	if (populate(m, &err))
 		log_warn("%s", err.msg);
 	return 0;
+}
+
+int gmem_dirty_start(struct gmem *m)
+{
+	void *p;
+
+	assert(!m->dirty);
+	if (!m->dirty_map) {
+		p = mmap(NULL, dirty_bytes(m), PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		if (p == MAP_FAILED)
+			return -ENOMEM;
+		m->dirty_map = p;
+	} else if (madvise(m->dirty_map, dirty_bytes(m), MADV_DONTNEED)) {
+		return -errno;
+	}
+	__atomic_store_n(&m->dirty, m->dirty_map, __ATOMIC_RELEASE);
+	return 0;
+}
+
+void gmem_dirty_stop(struct gmem *m)
+{
+	if (!m->dirty)
+		return;
+	__atomic_store_n(&m->dirty, NULL, __ATOMIC_RELEASE);
+	/* Not unmapped: a device may have seen the log a moment ago, and mark a page now. */
+	madvise(m->dirty_map, dirty_bytes(m), MADV_DONTNEED);
+}
+
+void gmem_dirty_mark(const struct gmem *m, uint64_t *map, uint64_t gpa, uint64_t len)
+{
+	uint64_t index, last;
+
+	assert(len);
+	if (!gmem_pfn_to_index(m, gpa >> GMEM_PAGE_SHIFT, &index))
+		assert(!"a device wrote what isn't RAM");
+	last = index + ((gpa + len - 1) >> GMEM_PAGE_SHIFT) - (gpa >> GMEM_PAGE_SHIFT);
+	for (; index <= last; index++)
+		__atomic_fetch_or(&map[index / 64], 1ull << index % 64, __ATOMIC_RELAXED);
 }
 
 static void warn(struct gmem_info *out, const char *text)

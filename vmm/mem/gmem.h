@@ -8,7 +8,8 @@
  * index: its number when the holes between regions are left out. The tracker works on indices.
  *
  * Regions never change after gmem_create(), so any thread may call the functions below without
- * a lock. The contents belong to the guest and change at any time: read a field once.
+ * a lock, where they don't say otherwise. The contents belong to the guest and change at any
+ * time: read a field once.
  */
 #ifndef AEROSTAT_MEM_GMEM_H
 #define AEROSTAT_MEM_GMEM_H
@@ -66,6 +67,9 @@ struct gmem {
 	uint64_t npages; /* of all regions */
 	struct gmem_config config;
 	bool discards; /* false: the kernel can't free parts of it (locked, before 5.18) */
+
+	uint64_t *dirty;     /* while gmem_dirty_start() holds: dirty_map; else NULL */
+	uint64_t *dirty_map; /* kept for the next time */
 };
 
 struct gmem_span {
@@ -105,6 +109,39 @@ uint64_t gmem_index_span(const struct gmem *m, uint64_t index);
  * the config says so and the host can). Guest must not run. 0 or a negative errno.
  */
 int gmem_discard_all(struct gmem *m);
+
+/*
+ * The devices' dirty log: which pages did this process write? KVM's own (vmm/kvm/dirty.h)
+ * doesn't see that. Whoever writes guest memory while a guest runs calls gmem_dirty() after the
+ * write; while no log is on that costs one branch. Loading a guest and discarding need none.
+ *
+ * gmem_dirty_start() begins with an empty log: 0 or a negative errno. It, gmem_dirty_stop() and
+ * readers of the map are the main thread's, one log at a time. Devices may go on meanwhile: a
+ * write that races with the start may be missed, so start it before you ask the guest for
+ * anything, and a page may be marked that wasn't written since. A map is exact when vCPUs are
+ * parked, and what the main thread and others do for devices has come to rest. 32 MiB per TiB,
+ * of which only the parts that are used take memory.
+ */
+int gmem_dirty_start(struct gmem *m);
+void gmem_dirty_stop(struct gmem *m); /* also without a log */
+
+/* Bit i: the page of index i was written. NULL: no log is on. */
+static inline const uint64_t *gmem_dirty_map(const struct gmem *m)
+{
+	return __atomic_load_n(&m->dirty, __ATOMIC_ACQUIRE);
+}
+
+/* For gmem_dirty(). The range is RAM, in one region. */
+void gmem_dirty_mark(const struct gmem *m, uint64_t *map, uint64_t gpa, uint64_t len);
+
+/* [gpa, gpa + len), which lies in one region of RAM (asserted), was written. Any thread. */
+static inline void gmem_dirty(const struct gmem *m, uint64_t gpa, uint64_t len)
+{
+	uint64_t *map = __atomic_load_n(&m->dirty, __ATOMIC_ACQUIRE);
+
+	if (__builtin_expect(map != NULL, 0))
+		gmem_dirty_mark(m, map, gpa, len);
+}
 
 /*
  * Bytes of guest memory that are resident in the host now, as /proc/self/smaps counts them, or
