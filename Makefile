@@ -77,6 +77,7 @@ WRAP_test_backend_uring  := calloc madvise process_madvise fallocate io_uring_qu
                             io_uring_submit __io_uring_get_cqe
 WRAP_test_backend_thread := malloc pidfd_open madvise process_madvise fallocate
 WRAP_test_create         := calloc malloc pthread_create io_uring_queue_init
+WRAP_test_dirty          := ioctl
 
 $(B)/unit/%: $(B)/san/tests/unit/%.o $(B)/san/libtest.a $(B)/san/libaerostat.a
 	@mkdir -p $(@D)

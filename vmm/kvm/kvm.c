@@ -96,22 +96,30 @@ void kvm_vm_destroy(struct kvm_vm *vm)
 	fd_close(&vm->fd);
 }
 
+int kvm_vm_set_slot(struct kvm_vm *vm, const struct gmem *mem, unsigned i, uint32_t flags,
+		    struct err *err)
+{
+	struct kvm_userspace_memory_region slot = {
+		.slot = i,
+		.flags = flags,
+		.guest_phys_addr = mem->region[i].gpa,
+		.memory_size = mem->region[i].len,
+		.userspace_addr = (uintptr_t)mem->region[i].hva,
+	};
+	int rc = kvm_ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &slot);
+
+	return rc ? err_sys(err, rc, "KVM_SET_USER_MEMORY_REGION at gpa %#llx",
+			    (unsigned long long)slot.guest_phys_addr)
+		  : 0;
+}
+
 int kvm_vm_add_memory(struct kvm_vm *vm, const struct gmem *mem, struct err *err)
 {
-	for (unsigned i = 0; i < mem->nregions; i++) {
-		struct kvm_userspace_memory_region slot = {
-			.slot = i,
-			.guest_phys_addr = mem->region[i].gpa,
-			.memory_size = mem->region[i].len,
-			.userspace_addr = (uintptr_t)mem->region[i].hva,
-		};
-		int rc = kvm_ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &slot);
+	int rc = 0;
 
-		if (rc)
-			return err_sys(err, rc, "KVM_SET_USER_MEMORY_REGION at gpa %#llx",
-				       (unsigned long long)slot.guest_phys_addr);
-	}
-	return 0;
+	for (unsigned i = 0; i < mem->nregions && !rc; i++)
+		rc = kvm_vm_set_slot(vm, mem, i, 0, err);
+	return rc;
 }
 
 int kvm_vm_irqfd(struct kvm_vm *vm, int efd, uint32_t gsi, struct err *err)

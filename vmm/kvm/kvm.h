@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The KVM ioctls (Documentation/virt/kvm/api.rst), as thin as they come: the host's /dev/kvm,
- * a VM, its memory slots and eventfd plumbing. vCPUs and their threads are in vcpu.h.
+ * a VM, its memory slots and eventfd plumbing. vCPUs and their threads are in vcpu.h, the dirty
+ * log is in dirty.h.
  *
  * All functions are for the main thread. They return 0 or a negative errno with *err filled.
  */
@@ -38,6 +39,11 @@ void kvm_vm_destroy(struct kvm_vm *vm);
 
 /* One memory slot per region of mem, slot number = region number. */
 int kvm_vm_add_memory(struct kvm_vm *vm, const struct gmem *mem, struct err *err);
+
+/* Add the slot of region i, or change its flags (KVM_MEM_LOG_DIRTY_PAGES), which a running
+ * guest doesn't mind. */
+int kvm_vm_set_slot(struct kvm_vm *vm, const struct gmem *mem, unsigned i, uint32_t flags,
+		    struct err *err);
 
 /* A write to efd is an edge on gsi (KVM_IRQFD). */
 int kvm_vm_irqfd(struct kvm_vm *vm, int efd, uint32_t gsi, struct err *err);
