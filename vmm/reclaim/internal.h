@@ -4,6 +4,7 @@
  *
  *   reclaim.c   what callers use: take, give, barriers, reset, stats
  *   ranges.c    discarding what the guest keeps
+ *   hinted.c    of that, what a set of hints names
  *   create.c    memory layout, choice of the backend, life cycle
  *   pick.c      what goes next
  *   worker.c    the thread and its helpers: to the backend and back

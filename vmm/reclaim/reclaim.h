@@ -148,6 +148,24 @@ struct reclaim_range {
  */
 uint64_t reclaim_discard(struct reclaim *r, const struct reclaim_range *range, unsigned n);
 
+struct hintset;
+
+/* What became of hinted pages, in bytes. */
+struct reclaim_hinted {
+	uint64_t discarded;
+	uint64_t ballooned; /* left alone: they have gone that way, or will */
+	uint64_t failed;    /* refused by the kernel */
+};
+
+/*
+ * reclaim_discard() for the next pages of a set (hintset.h), from index *at on, which moves: at
+ * most max of them, but at least one page of the host. Parts of the host's pages are passed
+ * over, and ballooned pages stay so. Adds to *sum. False: no more. Whoever might write these
+ * pages, inflate or deflate them stands still.
+ */
+bool reclaim_discard_hinted(struct reclaim *r, const struct hintset *set, uint64_t *at,
+			    uint64_t max, struct reclaim_hinted *sum);
+
 /* Have the host back these pages now, so that the guest doesn't wait for each of them. */
 void reclaim_populate(struct reclaim *r, const uint32_t *pfn, size_t n);
 
