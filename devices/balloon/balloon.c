@@ -38,6 +38,8 @@ static void balloon_notify(struct virtio_device *dev, unsigned q)
 		balloon_pages_kick(b, q);
 	else if (q == b->number[BALLOON_VQ_STATS])
 		balloon_stats_kick(b);
+	else if (q == b->number[BALLOON_VQ_HINT])
+		balloon_hint_kick(b);
 	else if (q == b->number[BALLOON_VQ_REPORTING])
 		balloon_worker_kick(b);
 }
@@ -75,6 +77,7 @@ static void balloon_reset(struct virtio_device *dev)
 
 	b->resets++;
 	balloon_worker_stop(b);
+	balloon_hint_reset(b);
 	no_queues(b);
 	if (balloon_pages(b))
 		b->progress_ns = clock_now_ns();
@@ -102,13 +105,14 @@ static uint64_t offered_by(const struct balloon_config *cfg)
 	return (uint64_t)cfg->must_tell_host << BALLOON_F_BIT_MUST_TELL_HOST |
 	       (uint64_t)cfg->stats << BALLOON_F_BIT_STATS_VQ |
 	       (uint64_t)cfg->deflate_on_oom << BALLOON_F_BIT_DEFLATE_ON_OOM |
+	       (uint64_t)cfg->hinting << BALLOON_F_BIT_FREE_PAGE_HINT |
 	       (uint64_t)cfg->poison << BALLOON_F_BIT_PAGE_POISON |
 	       (uint64_t)(cfg->reporting == REPORTING_ON) << BALLOON_F_BIT_REPORTING;
 }
 
 struct balloon *balloon_create(const struct balloon_config *cfg, const struct gmem *mem,
-			       struct reclaim *r, const struct irq_line *irq, int change_fd,
-			       const struct virtio_alarm *alarm)
+			       struct reclaim *r, const struct irq_line *irq,
+			       const struct balloon_owner *owner)
 {
 	struct balloon *b = calloc(1, sizeof(*b));
 	struct reclaim_stats rs;
@@ -119,17 +123,20 @@ struct balloon *balloon_create(const struct balloon_config *cfg, const struct gm
 	assert(cfg->reporting != REPORTING_AUTO);
 	b->reclaim = r;
 	b->populate = cfg->deflate == DEFLATE_POPULATE;
-	b->change_fd = change_fd;
+	b->change_fd = owner->change_fd;
+	b->hint_fd = owner->hint_fd;
 	b->num_pages = (uint32_t)(cfg->initial >> GMEM_PAGE_SHIFT);
 	b->asked = b->num_pages;
 	b->stats_interval = cfg->stats_interval;
 	b->report_min = cfg->reporting_min;
 	b->report_rate = cfg->reporting_rate;
 	for (unsigned q = 0; q < BALLOON_NVQ; q++)
-		b->vq[q].num_max = BALLOON_QUEUE_SIZE;
+		b->vq[q].num_max = q == BALLOON_VQ_HINT || q == BALLOON_VQ_STATS
+					   ? BALLOON_QUEUE_MAX
+					   : BALLOON_QUEUE_SIZE;
 	no_queues(b);
 	virtio_init(&b->dev, &balloon_ops, offered_by(cfg), b->vq, BALLOON_NVQ, mem, irq);
-	b->dev.alarm = *alarm;
+	b->dev.alarm = owner->alarm;
 	reclaim_stats(r, &rs);
 	if (cfg->reporting == REPORTING_ON && balloon_worker_create(b, rs.sync)) {
 		virtio_fini(&b->dev);
@@ -144,6 +151,7 @@ void balloon_destroy(struct balloon *b)
 	if (!b)
 		return;
 	balloon_worker_destroy(b);
+	hintset_destroy(b->hints);
 	virtio_fini(&b->dev);
 	free(b);
 }
@@ -153,19 +161,23 @@ struct virtio_device *balloon_virtio(struct balloon *b)
 	return &b->dev;
 }
 
+int balloon_can_ask(const struct balloon *b)
+{
+	if (b->dev.status & VIRTIO_S_NEEDS_RESET)
+		return -EIO;
+	return virtio_live(&b->dev) ? 0 : -ENOTCONN;
+}
+
 int balloon_set_target(struct balloon *b, uint64_t bytes)
 {
 	uint64_t pages = bytes >> GMEM_PAGE_SHIFT;
-	int rc = 0;
+	int rc;
 
 	if (bytes % GMEM_PAGE_SIZE || pages >= b->dev.mem->npages || pages > UINT32_MAX)
 		return -ERANGE;
 	virtio_lock(&b->dev);
-	if (b->dev.status & VIRTIO_S_NEEDS_RESET) {
-		rc = -EIO;
-	} else if (!virtio_live(&b->dev)) {
-		rc = -ENOTCONN;
-	} else {
+	rc = balloon_can_ask(b);
+	if (!rc) {
 		b->num_pages = (uint32_t)pages;
 		b->asked = true;
 		b->emptied = false;
@@ -227,6 +239,7 @@ void balloon_query(struct balloon *b, struct balloon_status *out)
 		.violations = dev->violations,
 		.poison = b->poison,
 		.reporting = b->reporting,
+		.hint = b->hint.info,
 	};
 	if (b->progress_ns)
 		out->progress_age_ms = (int64_t)((now - b->progress_ns) / NSEC_PER_MSEC);
@@ -261,6 +274,16 @@ void balloon_resume(struct balloon *b)
 	virtio_lock(&b->dev);
 	b->paused = false;
 	balloon_worker_kick(b);
+	virtio_unlock(&b->dev);
+}
+
+void balloon_still(struct balloon *b)
+{
+	virtio_lock(&b->dev);
+}
+
+void balloon_go_on(struct balloon *b)
+{
 	virtio_unlock(&b->dev);
 }
 

@@ -25,10 +25,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "devices/balloon/hint.h"
 #include "devices/balloon/queues.h"
 #include "devices/balloon/stats.h"
 #include "devices/virtio/virtio.h"
 #include "vmm/config/vm_config.h"
+#include "vmm/reclaim/hintset.h"
 #include "vmm/reclaim/reclaim.h"
 
 /* Feature bits, section 5.5.3. */
@@ -98,19 +100,23 @@ struct balloon_status {
 	uint64_t notifies, interrupts, violations;
 	uint32_t poison; /* what the guest fills its free pages with; 0 also when it doesn't */
 	struct balloon_reporting reporting;
+	struct hint_info hint;
 	struct reclaim_stats reclaim;
 };
 
 struct balloon;
 
-/*
- * irq, mem and r must outlive the balloon. change_fd: an eventfd that is signalled when
- * `actual` changed, at most once until balloon_change_taken() is called; -1: none. alarm: has
- * virtio_look() called for balloon_virtio(). NULL when out of memory or threads.
- */
+/* How a balloon speaks to its owner. Descriptors are eventfds of the owner's; -1: none. */
+struct balloon_owner {
+	int change_fd; /* `actual` changed: at most once until balloon_change_taken() */
+	int hint_fd;   /* the hint session has another state */
+	struct virtio_alarm alarm; /* has virtio_look() called for balloon_virtio() */
+};
+
+/* irq, mem and r must outlive the balloon. NULL when out of memory or threads. */
 struct balloon *balloon_create(const struct balloon_config *cfg, const struct gmem *mem,
-			       struct reclaim *r, const struct irq_line *irq, int change_fd,
-			       const struct virtio_alarm *alarm);
+			       struct reclaim *r, const struct irq_line *irq,
+			       const struct balloon_owner *owner);
 void balloon_destroy(struct balloon *b); /* NULL is fine */
 
 /* The virtio device inside, for the transport. */
@@ -141,6 +147,47 @@ int balloon_audit(struct balloon *b, struct audit *out);
  */
 void balloon_pause(struct balloon *b);
 void balloon_resume(struct balloon *b);
+
+/*
+ * Free page hints, for whoever wants to know what the guest has free (virtio 1.2, section
+ * 5.5.6.5): a trim (vmm/machine/trim.h), a snapshot, a round of a migration. Hints are only
+ * collected here; what may be done with them when is hintset.h's matter. One session at a time:
+ *
+ *   the owner's logs of writes are on and armed (vmm/kvm/dirty.h, gmem_dirty_start())
+ *   balloon_hint_start()	the guest is asked
+ *   hint_fd is signalled	each time the session has another state, see
+ * balloon_hint_query() balloon_hint_take()	when it is guest-done: the set becomes the
+ * owner's
+ *   ...
+ *   balloon_hint_end()		the guest gets its memory back
+ *
+ * hint.h has the states. A session that fails by itself, because the driver resets the device
+ * or breaks the rules, or the time is up, needs no balloon_hint_end(): it is -EINVAL then, and
+ * without effect. The owner sees to it that balloon_hint_query() is called now and then: the
+ * time is looked at there.
+ *
+ * start: 0; -ENOTCONN (no driver), -EIO (the device needs a reset), -EOPNOTSUPP (no hints
+ * negotiated), -EBUSY (a session is on), -EAGAIN (the guest hasn't taken note yet that the last
+ * one is over: try again soon), -ENOMEM. timeout_ns: for the guest to start and to stop.
+ */
+int balloon_hint_start(struct balloon *b, uint64_t timeout_ns);
+/* The session, or the last one. */
+void balloon_hint_query(struct balloon *b, struct hint_info *out);
+/* The guest gets timeout_ns from now on, for what it is at. */
+void balloon_hint_defer(struct balloon *b, uint64_t timeout_ns);
+/* What the guest hinted: the caller's to destroy. NULL unless guest-done, and the second time.
+ */
+struct hintset *balloon_hint_take(struct balloon *b);
+/* how: HINT_FINISHED, HINT_CANCELLED or HINT_FAILED (by the host). 0 or -EINVAL. */
+int balloon_hint_end(struct balloon *b, enum hint_state how);
+
+/*
+ * Between the two calls nothing of the device writes guest memory, on whatever thread: for one
+ * that looks at the log of such writes and acts on it, while no vCPU runs. Short, and with no
+ * other call of this header in between.
+ */
+void balloon_still(struct balloon *b);
+void balloon_go_on(struct balloon *b);
 
 /* The change that change_fd announced was seen; a later one signals again. */
 void balloon_change_taken(struct balloon *b);

@@ -4,7 +4,7 @@
  * which are ours, and le32 actual and poison_val, which are the driver's. It ends behind the
  * last field that the negotiated features have a use for.
  *
- * poison_val (5.5.6.5) is what the guest fills its free pages with. 0, also without the
+ * poison_val (5.5.6.6) is what the guest fills its free pages with. 0, also without the
  * feature, means that it may find them as zeros, which is what a discarded page reads as.
  *
  * With DEFLATE_ON_OOM a guest short of memory takes pages back unasked and writes the smaller
@@ -47,7 +47,7 @@ static void fill(const struct balloon *b, uint32_t le[NFIELDS])
 {
 	le[NUM_PAGES] = htole32(b->num_pages);
 	le[ACTUAL] = htole32(b->actual);
-	le[CMD_ID] = 0; /* STOP: there is nothing to hint for */
+	le[CMD_ID] = htole32(b->hint.field);
 	le[POISON] = htole32(b->poison);
 }
 
@@ -76,6 +76,8 @@ void balloon_config_read(struct virtio_device *dev, uint32_t off, void *buf, uin
 		b->emptied = false;
 		b->seen = b->num_pages;
 	}
+	if (off <= 4 * CMD_ID && off + len >= END_OF(CMD_ID))
+		hint_field_read(&b->hint);
 	fill(b, le);
 	memcpy(buf, (const uint8_t *)le + off, len);
 }

@@ -118,7 +118,7 @@ void balloon_worker_destroy(struct balloon *b)
 static void work_here(struct balloon *b)
 {
 	struct report *rep = &b->worker.report;
-	uint16_t taken[BALLOON_QUEUE_SIZE];
+	uint16_t taken[BALLOON_QUEUE_MAX];
 	unsigned n = 0;
 
 	while (balloon_report_take(b, rep)) {

@@ -202,14 +202,19 @@ static enum act step(struct hint *h, enum event ev, uint64_t now)
 	return c->act;
 }
 
+static uint64_t deadline(uint64_t now, uint64_t timeout)
+{
+	assert(timeout);
+	return timeout < UINT64_MAX - now ? now + timeout : UINT64_MAX;
+}
+
 int hint_request(struct hint *h, uint64_t now_ns, uint64_t timeout_ns)
 {
-	assert(timeout_ns);
 	if (h->info.pinned)
 		return -EAGAIN;
 	if (step(h, EV_REQUEST, now_ns) == REFUSE)
 		return -EBUSY;
-	h->deadline_ns = timeout_ns < UINT64_MAX - now_ns ? now_ns + timeout_ns : UINT64_MAX;
+	h->deadline_ns = deadline(now_ns, timeout_ns);
 	return 0;
 }
 
@@ -233,6 +238,12 @@ void hint_expire(struct hint *h, uint64_t now_ns)
 {
 	if (h->deadline_ns && now_ns >= h->deadline_ns)
 		step(h, EV_EXPIRE, now_ns);
+}
+
+void hint_defer(struct hint *h, uint64_t now_ns, uint64_t timeout_ns)
+{
+	if (h->deadline_ns)
+		h->deadline_ns = deadline(now_ns, timeout_ns);
 }
 
 const char *hint_fault(unsigned readable, uint64_t readable_bytes, unsigned writable)

@@ -145,6 +145,9 @@ void hint_fail(struct hint *h, enum hint_why why, uint64_t now_ns);
 /* Fails the session if its deadline has passed. At any moment. */
 void hint_expire(struct hint *h, uint64_t now_ns);
 
+/* A new deadline, timeout_ns (positive) from now, for a session that has one. */
+void hint_defer(struct hint *h, uint64_t now_ns, uint64_t timeout_ns);
+
 /* ---- the guest ---- */
 
 /*

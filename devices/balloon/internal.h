@@ -7,7 +7,10 @@
  *   balloon_pages.c   inflate and deflate queues
  *   balloon_stats.c   statistics queue
  *   balloon_report.c  reporting queue
+ *   balloon_hint.c    hint queue, the session's owner
  *   balloon_worker.c  the thread that discards what was reported
+ *   hint.c            the hint session as a state machine
+ *   hint_message.c    what a message says to it
  *   queues.c          which queue is which
  *   stats.c           parsing of a statistics buffer
  *
@@ -24,9 +27,16 @@
 /*
  * Linux has one message in flight; others a few. Small, because a kick is answered as a whole
  * while the lock is held: at most BALLOON_QUEUE_SIZE chains of BALLOON_MAX_PFNS pages. Linux
- * reports nothing to a queue of fewer than 32 (PAGE_REPORTING_CAPACITY).
+ * reports nothing to a queue of fewer than 32 (PAGE_REPORTING_CAPACITY). No chain may have more
+ * buffers than this, in any queue.
  */
 #define BALLOON_QUEUE_SIZE 32
+
+/*
+ * Of the queues that may be the one for hints (queues.h). A driver that doesn't kick for each
+ * block, as Linux does, loses what finds the queue full.
+ */
+#define BALLOON_QUEUE_MAX 256
 
 /* A chain of the reporting queue, and what of it is to be discarded. */
 struct report {
@@ -76,7 +86,7 @@ struct balloon {
 	uint64_t oom_deflates, inflate_msgs, deflate_msgs;
 	struct log_limit log;
 
-	int change_fd;
+	int change_fd, hint_fd;
 	bool change_signalled;
 
 	/* Statistics. */
@@ -86,6 +96,10 @@ struct balloon {
 	uint64_t stats_ns; /* when they came; 0: not yet */
 	uint64_t stats_seq;
 	uint32_t stats_interval;
+
+	/* Free page hints. */
+	struct hint hint;
+	struct hintset *hints; /* what the session has collected; NULL: none, or handed over */
 
 	/* Free page reporting. */
 	uint64_t report_min, report_rate; /* as balloon_config has them */
@@ -110,6 +124,9 @@ static inline struct virtqueue *balloon_queue(struct balloon *b, enum balloon_vq
 /* balloon.c: pages the tracker knows to be given. */
 uint64_t balloon_pages(const struct balloon *b);
 
+/* balloon.c: can the driver be asked for anything? 0, -EIO or -ENOTCONN, as in balloon.h. */
+int balloon_can_ask(const struct balloon *b);
+
 /* balloon.c: `actual` is now `pages`; note progress and tell the owner if that's a change. */
 void balloon_set_actual(struct balloon *b, uint32_t pages);
 
@@ -125,6 +142,14 @@ void balloon_pages_kick(struct balloon *b, unsigned q);
 /* balloon_stats.c: take in the driver's buffer; forget it and what it said. */
 void balloon_stats_kick(struct balloon *b);
 void balloon_stats_reset(struct balloon *b);
+
+/*
+ * balloon_hint.c: take in the driver's messages; end a session that is overdue, or whose device
+ * is broken; the device is reset.
+ */
+void balloon_hint_kick(struct balloon *b);
+void balloon_hint_look(struct balloon *b);
+void balloon_hint_reset(struct balloon *b);
 
 /*
  * balloon_report.c: the steps of a chain's life. Take the next one: false when there is none to

@@ -6,9 +6,9 @@
  *
  * Thread and lock: `lock` protects everything of the device and its queues. The transport takes
  * it around every register access of a vCPU and calls the operations with it held. Anyone else
- * (event loop) takes it by virtio_lock(). No operation may wait for another thread, but for
- * the reclaim engine's, which takes no lock of a device.
- * It is a leaf but for the reclaim engine's own lock.
+ * (event loop) takes it by virtio_lock(). No operation may wait for another thread, but for one
+ * that takes no lock of a device while it is waited for: the reclaim engine's, a device's own.
+ * It is a leaf but for the locks of those.
  */
 #ifndef AEROSTAT_DEVICES_VIRTIO_VIRTIO_H
 #define AEROSTAT_DEVICES_VIRTIO_VIRTIO_H

@@ -2,39 +2,19 @@
 /*
  * The balloon behind its registers and rings. The input is a script of steps of a driver and a
  * host. While the driver is tame, a model says for every page whether it is ballooned and what
- * it holds, and whether the device must have latched. From its first wild step on (raw ring
- * memory, raw registers) until it resets, only this is asked: no page changes but by a discard,
- * the counts add up, the host's target isn't exceeded. A tame driver that sleeps until its
- * message is answered is interrupted, at the latest by the second look.
+ * it holds, whether the device must have latched, and what a session of free page hints is at
+ * and has collected. From its first wild step on (raw ring memory, raw registers) until it
+ * resets, only this is asked: no page changes but by a discard, the counts add up, the host's
+ * target isn't exceeded, and what balloon_hint_model.h has of hints. A tame driver that sleeps
+ * until its message is answered is interrupted, at the latest by the second look.
  */
 #include <errno.h>
 
-#include "tests/fuzz/balloon_model.h"
+#include "tests/fuzz/balloon_hint_steps.h"
+#include "tests/fuzz/balloon_messages.h"
 #include "vmm/base/log.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-struct input {
-	const uint8_t *p;
-	size_t left;
-};
-
-static uint8_t byte(struct input *in)
-{
-	if (!in->left)
-		return 0;
-	in->left--;
-	return *in->p++;
-}
-
-static uint32_t word(struct input *in)
-{
-	uint32_t v = byte(in);
-
-	v |= (uint32_t)byte(in) << 8;
-	v |= (uint32_t)byte(in) << 16;
-	return v | (uint32_t)byte(in) << 24;
-}
 
 /* ---- steps of a tame driver ---- */
 
@@ -43,7 +23,7 @@ static bool has_queue(unsigned v)
 {
 	static const uint8_t bit[BALLOON_NVQ] = {
 		[BALLOON_VQ_STATS] = BALLOON_F_BIT_STATS_VQ,
-		[BALLOON_VQ_HINT] = BALLOON_F_BIT_FREE_PAGE_HINT,
+		[HINT] = BALLOON_F_BIT_FREE_PAGE_HINT,
 		[REP] = BALLOON_F_BIT_REPORTING,
 	};
 
@@ -52,14 +32,17 @@ static bool has_queue(unsigned v)
 
 static void step_set_up(struct input *in)
 {
-	uint8_t f = byte(in), sizes = byte(in);
+	uint8_t f = byte(in), sizes = byte(in), hints = byte(in);
 	uint64_t features = (f & 7) | (uint64_t)(f >> 3 & 3) << VIRTIO_F_BIT_INDIRECT_DESC |
-			    (uint64_t)(f >> 5 & 3) << BALLOON_F_BIT_PAGE_POISON;
+			    (uint64_t)(f >> 5 & 3) << BALLOON_F_BIT_PAGE_POISON |
+			    (uint64_t)(hints >> 7) << BALLOON_F_BIT_FREE_PAGE_HINT;
 	bool compact = f >> 7;
 	unsigned next = 0;
 
 	CHECK(drv_negotiate(&w.mmio, features));
 	model_reset();
+	if (!w.tame)
+		hint_model_learn();
 	for (uint64_t i = 0; i < RAM_PAGES; i++)
 		write_page(i);
 	memset(w.slot, 0, sizeof(w.slot));
@@ -70,9 +53,10 @@ static void step_set_up(struct input *in)
 	for (unsigned v = 0; v < BALLOON_NVQ; v++) {
 		if (compact && !has_queue(v))
 			continue;
-		ring_init(&w.ring[v], &w.mem, v * GMEM_PAGE_SIZE,
-			  (uint16_t)(1u << (sizes >> 2 * (v % 4)) % 6),
-			  features >> VIRTIO_F_BIT_EVENT_IDX & 1);
+		ring_init(
+			&w.ring[v], &w.mem, RING_GPA(v),
+			(uint16_t)(1u << (v == HINT ? hints % 9 : (sizes >> 2 * (v % 4)) % 6)),
+			features >> VIRTIO_F_BIT_EVENT_IDX & 1);
 		w.number[v] = compact ? next++ : v;
 		CHECK(drv_queue(&w.mmio, w.number[v], &w.ring[v]));
 	}
@@ -97,98 +81,6 @@ static void step_driver_ok(void)
 	}
 }
 
-static uint32_t pick_pfn(uint8_t v)
-{
-	static const uint32_t odd[] = {LOW_PAGES,  HIGH_PFN - 1, HIGH_PFN + HIGH_PAGES,
-				       UINT32_MAX, 0xfee00,	 1u << 31};
-
-	if (v < 160)
-		return DATA_PAGE + v % (LOW_PAGES - DATA_PAGE);
-	if (v < 240)
-		return HIGH_PFN + v % HIGH_PAGES;
-	return odd[v % 6];
-}
-
-static unsigned free_descs(const struct ring *r)
-{
-	unsigned n = 0;
-
-	for (unsigned i = 0; i < r->num; i++)
-		n += !r->busy[i];
-	return n;
-}
-
-/* A message in one to three segments, by an indirect table when it may be. */
-static void step_message(struct input *in, unsigned q)
-{
-	uint8_t shape = byte(in), cut = byte(in);
-	struct ring *r = &w.ring[q];
-	struct msg *m = &w.msg[q][w.nmsg[q]];
-	uint64_t gpa;
-	struct ring_buf buf[3];
-	uint32_t len;
-	unsigned n = 1 + shape % 3;
-
-	if (!w.tame || !w.set_up || n > r->num || free_descs(r) < n || w.nmsg[q] >= r->num)
-		return;
-	gpa = SLOT_GPA(q, w.slot[q]++ % QUEUE_MAX);
-	m->n = 1 + cut % MSG_PFNS;
-	for (unsigned i = 0; i < m->n; i++)
-		m->pfn[i] = pick_pfn(byte(in));
-	ring_poke(&w.mem, gpa, m->pfn, m->n * 4);
-	len = m->n * 4 - (shape >> 2 & 1);
-	buf[0] = (struct ring_buf){gpa, n > 1 ? 1 + cut % (len - 2) : len, false};
-	buf[1] = (struct ring_buf){gpa + buf[0].len, n > 2 ? 1 : len - buf[0].len, false};
-	buf[2] = (struct ring_buf){gpa + buf[0].len + 1, len - buf[0].len - 1, false};
-	if (!buf[n - 1].len) /* three segments of two bytes */
-		return;
-	buf[n - 1].write = shape >> 3 & 1;
-	m->bad = buf[n - 1].write || (q != BALLOON_VQ_STATS && len % 4);
-	if (shape >> 4 & 1 && w.features >> VIRTIO_F_BIT_INDIRECT_DESC & 1)
-		ring_add_indirect(r, gpa + SLOT_TABLE, buf, n);
-	else
-		ring_add(r, buf, n);
-	w.nmsg[q]++;
-}
-
-/* Up to three blocks, which must latch when one is odd. */
-static void step_report(struct input *in)
-{
-	uint8_t shape = byte(in);
-	struct ring *r = &w.ring[REP];
-	struct msg *m = &w.msg[REP][w.nmsg[REP]];
-	struct ring_buf buf[BLOCKS];
-	unsigned n = 1 + shape % BLOCKS;
-
-	if (!w.tame || !w.set_up || n > r->num || free_descs(r) < n || w.nmsg[REP] >= r->num)
-		return;
-	*m = (struct msg){.n = n};
-	for (unsigned i = 0; i < n; i++) {
-		uint8_t how = byte(in);
-		uint64_t index;
-
-		m->pfn[i] = pick_pfn(byte(in));
-		m->pages[i] = 1 + how % 8;
-		buf[i] = (struct ring_buf){(uint64_t)m->pfn[i] * GMEM_PAGE_SIZE,
-					   m->pages[i] * (uint32_t)GMEM_PAGE_SIZE, true};
-		if (how >= 0xf8) {
-			buf[i].write = how & 1;
-			buf[i].len -= how >> 1 & 1;
-			buf[i].gpa += how >> 2 & 1;
-			m->bad |= how != 0xf9;
-		}
-		if (!gmem_pfn_to_index(&w.mem, m->pfn[i], &index) ||
-		    m->pages[i] > gmem_index_span(&w.mem, index))
-			m->bad = true;
-	}
-	if (shape & 16 && w.features >> VIRTIO_F_BIT_INDIRECT_DESC & 1)
-		ring_add_indirect(r, SLOT_GPA(REP, w.slot[REP]++ % QUEUE_MAX) + SLOT_TABLE, buf,
-				  n);
-	else
-		ring_add(r, buf, n);
-	w.nmsg[REP]++;
-}
-
 enum { AFTER_SLEEP = 16, AFTER_POLL = 32 }; /* how the driver waits, bits of the step */
 
 static void step_kick(unsigned q, unsigned how)
@@ -202,7 +94,7 @@ static void step_kick(unsigned q, unsigned how)
 	if (!w.ring[q].num)
 		return;
 	/* The device has seen the ring empty, so it must ask for this. */
-	if (serves(q) && w.nmsg[q])
+	if (serves(q) && waiting(q))
 		CHECK(ring_needs_kick(&w.ring[q]));
 	if (how & AFTER_SLEEP)
 		ring_set_used_event(&w.ring[q], w.ring[q].last_used);
@@ -216,6 +108,23 @@ static void step_kick(unsigned q, unsigned how)
 	check_used(q);
 	if (how & AFTER_POLL)
 		ring_set_used_event(&w.ring[q], w.ring[q].last_used);
+}
+
+/* As Linux does when it finds a new id in the field: a kick for each message. */
+static void step_hint_play(struct input *in, unsigned how)
+{
+	uint8_t n = byte(in) % 32, from = byte(in);
+
+	if (!w.tame || h.state != HINT_REQUESTED)
+		return;
+	add_command(h.field);
+	step_kick(HINT, how);
+	for (; n; n--) {
+		add_page(from++);
+		step_kick(HINT, how);
+	}
+	add_command(HINT_ID_STOP);
+	step_kick(HINT, how);
 }
 
 /* The machine stands still, or goes on: then the device looks at the queue by itself. */
@@ -291,10 +200,27 @@ static void step_config(struct input *in)
 				w.poison |= (uint32_t)(v & 0xff) << 8 * (off - 12);
 			}
 		}
-	} else if (off >= end)
+	} else if (off >= end) {
 		CHECK(drv_config_read(&w.mmio, off, len) == 0);
-	else
-		drv_config_read(&w.mmio, off, len);
+	} else {
+		uint64_t v = drv_config_read(&w.mmio, off, len);
+
+		CHECK(!w.tame || off != 8 || len < 4 || (uint32_t)v == h.field);
+		hint_model_read(off, len < end - off ? len : end - off);
+	}
+}
+
+static void step_field(void)
+{
+	const struct virtio_device *dev = balloon_virtio(w.b);
+	uint32_t v = (uint32_t)drv_config_read(&w.mmio, 8, 4);
+
+	if (dev->ops->config_len(dev) < 12) {
+		CHECK(!v);
+		return;
+	}
+	CHECK(!w.tame || v == h.field);
+	hint_model_read(8, 4);
 }
 
 /* ---- steps of a wild one ---- */
@@ -337,11 +263,38 @@ static void step_desc(struct input *in)
 	ring_put(&w.ring[q], i);
 }
 
+static void step_of_hints(struct input *in, uint8_t op)
+{
+	switch (op % 28 - 20) {
+	case 0:
+	case 1:
+		step_hint(in);
+		break;
+	case 2:
+		step_hint_play(in, op);
+		break;
+	case 3:
+		step_hint_many(in);
+		break;
+	case 4:
+		step_kick(HINT, op);
+		break;
+	case 5:
+	case 6:
+		step_hint_host(in);
+		break;
+	case 7:
+		/* What the driver does after each interrupt. */
+		step_field();
+		break;
+	}
+}
+
 static void step(struct input *in)
 {
 	uint8_t op = byte(in);
 
-	switch (op % 20) {
+	switch (op % 28) {
 	case 0:
 		step_set_up(in);
 		break;
@@ -361,7 +314,7 @@ static void step(struct input *in)
 	case 6:
 	case 7:
 	case 8:
-		step_kick(op % 20 - 6, op);
+		step_kick(op % 28 - 6, op);
 		break;
 	case 9:
 		step_stats();
@@ -404,8 +357,40 @@ static void step(struct input *in)
 	case 19:
 		step_pause(op & 16);
 		break;
+	default:
+		step_of_hints(in, op);
 	}
 	check_status();
+}
+
+static void play(const uint8_t *script, size_t len)
+{
+	struct input in = {script, len};
+
+	while (in.left)
+		step(&in);
+}
+
+/*
+ * Begin in the middle: a driver is up, has a balloon, the host has a set of hints, and another
+ * session runs.
+ */
+static void begin(struct input *in, uint8_t how)
+{
+	uint8_t features = byte(in), sizes = byte(in), p = byte(in), hint = byte(in);
+	const uint8_t up[] = {0, features, sizes, 0x83, 1};
+	const uint8_t inflate[] = {2,	  0,	 7,	p,     p + 1, p + 2,
+				   p + 3, p + 4, p + 5, p + 6, p + 7, 6};
+	const uint8_t hints[] = {25, 0, 22, 15, hint, 25, 3, 25, 5, 27};
+	const uint8_t running[] = {25, 0, 21, 0, 1, 24};
+
+	play(up, sizeof(up));
+	if (how & 16)
+		play(inflate, sizeof(inflate));
+	if (how & 32)
+		play(hints, sizeof(hints));
+	if (how & 64)
+		play(running, sizeof(running));
 }
 
 static void init_once(void)
@@ -421,33 +406,44 @@ static void init_once(void)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const struct reclaim_config sync = {.kind = RECLAIM_SYNC};
-	const struct virtio_alarm alarm = {.set = set_alarm};
+	const struct balloon_owner owner = {
+		.change_fd = -1, .hint_fd = -1, .alarm = {.set = set_alarm}};
 	struct input in = {data, size};
 	struct balloon_config cfg = {.must_tell_host = true,
 				     .stats = true,
 				     .deflate_on_oom = true,
 				     .reporting = REPORTING_ON,
+				     .hinting = true,
 				     .poison = true};
+	uint8_t how;
 
 	if (!w.mem.nregions)
 		init_once();
 	w.host_target = (uint64_t)byte(&in) / 4 * GMEM_PAGE_SIZE;
 	cfg.initial = w.host_target;
-	cfg.reporting_min = w.report_min = byte(&in) % 4 * GMEM_PAGE_SIZE;
+	how = byte(&in);
+	cfg.reporting_min = w.report_min = how % 4 * GMEM_PAGE_SIZE;
 	w.reclaim = reclaim_create_with(&w.mem, &sync, &call_backend_ops, &backend);
-	w.b = balloon_create(&cfg, &w.mem, w.reclaim, &w.irq, -1, &alarm);
+	w.b = balloon_create(&cfg, &w.mem, w.reclaim, &w.irq, &owner);
 	w.alarm_set = w.paused = false;
 	CHECK(w.reclaim && w.b);
 	virtio_mmio_init(&w.mmio, balloon_virtio(w.b));
+	/* The second id wraps around. */
+	if (how & 4)
+		w.b->hint.last_id = UINT32_MAX - 1;
+	memset(&h, 0, sizeof(h));
 	memset(w.ring, 0, sizeof(w.ring));
 	model_reset();
 	for (uint64_t i = 0; i < RAM_PAGES; i++)
 		write_page(i);
 	w.tame = true;
 	w.moved = false;
+	if (how & 8)
+		begin(&in, how);
 	while (in.left)
 		step(&in);
 	check_pages();
+	hintset_destroy(h.set);
 	balloon_destroy(w.b);
 	reclaim_destroy(w.reclaim);
 	return 0;

@@ -24,6 +24,8 @@
 #define PATTERN	   0xa5
 
 #define RING_GPA(v) ((uint64_t)(v)*0x1000)
+#define HINTS_GPA   0x5000ull  /* the hint ring: two pages */
+#define ID_GPA	    0x7000ull  /* ids that the driver sends on it */
 #define TABLE_GPA   0x8000ull  /* indirect tables */
 #define STATS_GPA   0xa000ull  /* two pages */
 #define PFNS_GPA    0x10000ull /* up to DATA_PFN */
@@ -38,7 +40,7 @@
 struct fixture {
 	struct gmem mem;
 	struct irq_line irq;
-	int change_fd;
+	int change_fd, hint_fd;
 	struct reclaim *reclaim;
 	struct balloon *b;
 	struct virtio_mmio mmio;
@@ -82,29 +84,42 @@ static inline struct balloon_config fix_config(uint64_t initial)
 				       .stats_interval = 3};
 }
 
-/* kind: of the engine. Discards are calls to backend->discard; NULL: as the kind does them. */
-static inline void fix_init_config(struct fixture *f, const struct balloon_config *cfg,
-				   struct call_backend *backend, enum reclaim_kind kind)
+/* All but the memory, which is there. */
+static inline void fix_init_rest(struct fixture *f, const struct balloon_config *cfg,
+				 struct call_backend *backend, enum reclaim_kind kind)
 {
 	const struct reclaim_config reclaim = {.kind = kind};
-	const struct virtio_alarm alarm = {.set = fix_set_alarm, .opaque = f};
-	const struct gmem_span spans[] = {{0, LOW_PAGES * GMEM_PAGE_SIZE},
-					  {4ull << 30, HIGH_PAGES * GMEM_PAGE_SIZE}};
 
 	log_set_level(LOG_ERROR);
-	memset(f, 0, sizeof(*f));
-	ck_assert_int_eq(gmem_create(&f->mem, spans, 2, NULL), 0);
-	memset(f->mem.region[0].hva, PATTERN, f->mem.region[0].len);
-	memset(f->mem.region[1].hva, PATTERN, f->mem.region[1].len);
 	ck_assert_int_eq(irq_line_init(&f->irq, 5), 0);
 	f->change_fd = fd_eventfd();
+	f->hint_fd = fd_eventfd();
 	f->reclaim =
 		backend ? reclaim_create_with(&f->mem, &reclaim, &call_backend_ops, backend)
 			: reclaim_create(&f->mem, &reclaim, NULL);
 	ck_assert_ptr_nonnull(f->reclaim);
-	f->b = balloon_create(cfg, &f->mem, f->reclaim, &f->irq, f->change_fd, &alarm);
+	f->b = balloon_create(cfg, &f->mem, f->reclaim, &f->irq,
+			      &(struct balloon_owner){
+				      .change_fd = f->change_fd,
+				      .hint_fd = f->hint_fd,
+				      .alarm = {.set = fix_set_alarm, .opaque = f},
+			      });
 	ck_assert_ptr_nonnull(f->b);
 	virtio_mmio_init(&f->mmio, balloon_virtio(f->b));
+}
+
+/* kind: of the engine. Discards are calls to backend->discard; NULL: as the kind does them. */
+static inline void fix_init_config(struct fixture *f, const struct balloon_config *cfg,
+				   struct call_backend *backend, enum reclaim_kind kind)
+{
+	const struct gmem_span spans[] = {{0, LOW_PAGES * GMEM_PAGE_SIZE},
+					  {4ull << 30, HIGH_PAGES * GMEM_PAGE_SIZE}};
+
+	memset(f, 0, sizeof(*f));
+	ck_assert_int_eq(gmem_create(&f->mem, spans, 2, NULL), 0);
+	memset(f->mem.region[0].hva, PATTERN, f->mem.region[0].len);
+	memset(f->mem.region[1].hva, PATTERN, f->mem.region[1].len);
+	fix_init_rest(f, cfg, backend, kind);
 }
 
 static inline void fix_init_kind(struct fixture *f, uint64_t initial,
@@ -131,6 +146,7 @@ static inline void fix_fini(struct fixture *f)
 	balloon_destroy(f->b);
 	reclaim_destroy(f->reclaim);
 	fd_close(&f->change_fd);
+	fd_close(&f->hint_fd);
 	irq_line_fini(&f->irq);
 	gmem_destroy(&f->mem);
 }
@@ -163,7 +179,10 @@ static inline void fix_prepare(struct fixture *f, uint64_t features)
 	for (unsigned v = 0; v < BALLOON_NVQ; v++) {
 		if ((features & needs[v]) != needs[v])
 			continue;
-		ring_init(&f->ring[v], &f->mem, RING_GPA(v), 32, event_idx);
+		if (v == BALLOON_VQ_HINT)
+			ring_init(&f->ring[v], &f->mem, HINTS_GPA, 256, event_idx);
+		else
+			ring_init(&f->ring[v], &f->mem, RING_GPA(v), 32, event_idx);
 		f->number[v] = next++;
 		ck_assert(drv_queue(&f->mmio, f->number[v], &f->ring[v]));
 	}

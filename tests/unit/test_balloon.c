@@ -7,6 +7,8 @@
 
 static struct fixture f;
 
+static const struct balloon_owner no_owner = {.change_fd = -1, .hint_fd = -1};
+
 #define PAGES(n) ((uint64_t)(n)*GMEM_PAGE_SIZE)
 
 static enum balloon_state state(void)
@@ -20,7 +22,7 @@ static uint64_t offered_by(struct balloon_config cfg)
 	uint64_t bits;
 
 	fix_init(&f, 0);
-	b = balloon_create(&cfg, &f.mem, f.reclaim, &f.irq, -1, &(struct virtio_alarm){0});
+	b = balloon_create(&cfg, &f.mem, f.reclaim, &f.irq, &no_owner);
 	bits = balloon_virtio(b)->offered;
 	balloon_destroy(b);
 	fix_fini(&f);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Configuration space and DEFLATE_ON_OOM: devices/balloon/balloon_config.c. */
-#include "tests/unit/balloon_fixture.h"
+#include "tests/unit/balloon_hint_fixture.h"
 #include "vmm/reclaim/internal.h"
 
 static struct fixture f;
@@ -75,6 +75,36 @@ START_TEST(length_follows_the_features)
 	/* A feature that isn't offered adds nothing. */
 	ck_assert(!drv_negotiate(&f.mmio, VIRTIO_FEATURE(BALLOON_F_BIT_FREE_PAGE_HINT)));
 	ck_assert_uint_eq(dev->ops->config_len(dev), 8);
+	fix_fini(&f);
+
+	fix_hints_init(&f);
+	dev = balloon_virtio(f.b);
+	ck_assert(drv_negotiate(&f.mmio, HINTS));
+	ck_assert_uint_eq(dev->ops->config_len(dev), 12);
+	ck_assert(drv_negotiate(&f.mmio, HINTS | POISON));
+	ck_assert_uint_eq(dev->ops->config_len(dev), 16);
+	/* With poison the field is there, whether hints are or not. */
+	ck_assert(drv_negotiate(&f.mmio, POISON));
+	ck_assert_uint_eq(dev->ops->config_len(dev), 16);
+	ck_assert_uint_eq(drv_config_read(&f.mmio, OFF_CMD_ID, 4), HINT_ID_STOP);
+	fix_fini(&f);
+}
+END_TEST
+
+/* With hints and without poison the space ends in the middle of a wide access. */
+START_TEST(a_space_of_twelve_bytes)
+{
+	uint32_t id;
+
+	fix_hints_up(&f);
+	fix_hint_reach(&f, HINT_REQUESTED);
+	id = fix_hint(&f).id;
+	ck_assert_uint_eq(drv_config_read(&f.mmio, 8, 8), id);
+	ck_assert_uint_eq(drv_config_read(&f.mmio, 12, 4), 0);
+	drv_config_write(&f.mmio, 8, 8, ~0ull);
+	drv_config_write(&f.mmio, 12, 4, ~0u);
+	ck_assert_uint_eq(drv_config_read(&f.mmio, 8, 8), id);
+	ck_assert_uint_eq(fix_query(&f).poison, 0);
 	fix_fini(&f);
 }
 END_TEST
@@ -406,11 +436,12 @@ START_TEST(a_latched_device_keeps_its_target)
 END_TEST
 
 UNIT_MAIN("balloon_config", layout, nothing_behind_the_end, length_follows_the_features,
-	  poison_is_the_drivers, no_poison_without_its_feature, num_pages_is_read_only,
-	  actual_is_clamped_to_ram, actual_in_pieces, the_engine_hears_that_no_more_comes,
-	  asked_deflation_is_not_a_leak, oom_lowers_the_target, oom_while_inflating,
-	  without_the_feature_a_fall_means_nothing, late_step_to_an_older_target,
-	  leak_below_a_lowered_target, compaction_and_rewrites_change_nothing,
-	  unload_and_load_with_the_balloon_full, unload_of_a_small_balloon, unload_after_a_leak,
-	  oom_to_zero, oom_to_zero_while_inflating, new_target_after_a_leak_to_zero,
+	  a_space_of_twelve_bytes, poison_is_the_drivers, no_poison_without_its_feature,
+	  num_pages_is_read_only, actual_is_clamped_to_ram, actual_in_pieces,
+	  the_engine_hears_that_no_more_comes, asked_deflation_is_not_a_leak,
+	  oom_lowers_the_target, oom_while_inflating, without_the_feature_a_fall_means_nothing,
+	  late_step_to_an_older_target, leak_below_a_lowered_target,
+	  compaction_and_rewrites_change_nothing, unload_and_load_with_the_balloon_full,
+	  unload_of_a_small_balloon, unload_after_a_leak, oom_to_zero,
+	  oom_to_zero_while_inflating, new_target_after_a_leak_to_zero,
 	  a_latched_device_keeps_its_target)

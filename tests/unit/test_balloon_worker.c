@@ -306,7 +306,8 @@ static void big_up(void)
 {
 	const struct gmem_span span = {0, BIG_RAM};
 	const struct reclaim_config reclaim = {.kind = RECLAIM_THREAD};
-	const struct virtio_alarm alarm = {.set = fix_set_alarm, .opaque = &f};
+	const struct balloon_owner owner = {
+		.change_fd = -1, .hint_fd = -1, .alarm = {.set = fix_set_alarm, .opaque = &f}};
 	const struct balloon_config cfg = fix_config(0);
 	struct ring_buf buf = {256 * MIB, BIG_BLOCK, true};
 
@@ -316,9 +317,9 @@ static void big_up(void)
 	memset(&f, 0, sizeof(f));
 	ck_assert_int_eq(gmem_create(&f.mem, &span, 1, NULL), 0);
 	ck_assert_int_eq(irq_line_init(&f.irq, 5), 0);
-	f.change_fd = -1;
+	f.change_fd = f.hint_fd = -1;
 	f.reclaim = reclaim_create_with(&f.mem, &reclaim, &call_backend_ops, &backend);
-	f.b = balloon_create(&cfg, &f.mem, f.reclaim, &f.irq, -1, &alarm);
+	f.b = balloon_create(&cfg, &f.mem, f.reclaim, &f.irq, &owner);
 	virtio_mmio_init(&f.mmio, balloon_virtio(f.b));
 	fix_up(&f);
 	ring_add(&f.ring[REP], &buf, 1);

@@ -263,6 +263,35 @@ START_TEST(times_and_deadline)
 }
 END_TEST
 
+/* From now on, not from the request; and only while the guest is waited for. */
+START_TEST(a_guest_that_works_gets_more_time)
+{
+	struct hint h = run("QSB");
+
+	hint_defer(&h, 1050, TIMEOUT);
+	ck_assert_uint_eq(h.deadline_ns, 1150);
+	hint_expire(&h, 1149);
+	ck_assert_int_eq(h.info.state, HINT_RUNNING);
+	hint_defer(&h, 1149, 1);
+	ck_assert_uint_eq(h.deadline_ns, 1150);
+	ck_assert_uint_eq(hint_effects(&h), 0);
+	hint_expire(&h, 1150);
+	ck_assert_int_eq(h.info.why, HINT_WHY_NO_STOP);
+	h = run("Q");
+	hint_defer(&h, 2000, UINT64_MAX);
+	ck_assert_uint_eq(h.deadline_ns, UINT64_MAX);
+	h = run("QST");
+	hint_defer(&h, 2000, TIMEOUT);
+	ck_assert_uint_eq(h.deadline_ns, 0);
+	h = run("QSTF");
+	hint_defer(&h, 2000, TIMEOUT);
+	ck_assert_uint_eq(h.deadline_ns, 0);
+	h = run("");
+	hint_defer(&h, 2000, TIMEOUT);
+	ck_assert_uint_eq(h.deadline_ns, 0);
+}
+END_TEST
+
 START_TEST(the_end_of_a_run_asks_for_another_look)
 {
 	/* The driver read DONE inside the run: once more, so that it gives its blocks back. */
@@ -368,5 +397,6 @@ START_TEST(names)
 }
 END_TEST
 
-UNIT_MAIN("hint", scripts, times_and_deadline, the_end_of_a_run_asks_for_another_look,
-	  ids_skip_what_is_reserved_or_in_use, blocks_are_counted, forms_of_messages, names)
+UNIT_MAIN("hint", scripts, times_and_deadline, a_guest_that_works_gets_more_time,
+	  the_end_of_a_run_asks_for_another_look, ids_skip_what_is_reserved_or_in_use,
+	  blocks_are_counted, forms_of_messages, names)

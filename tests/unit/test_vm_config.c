@@ -36,7 +36,7 @@ START_TEST(defaults)
 	ck_assert_int_eq(c.reclaim, RECLAIM_AUTO);
 	ck_assert_int_eq(c.loglevel, LOG_WARN);
 	ck_assert(!c.balloon.enabled && c.balloon.must_tell_host && c.balloon.stats &&
-		  !c.balloon.deflate_on_oom);
+		  !c.balloon.deflate_on_oom && c.balloon.poison && c.balloon.hinting);
 	ck_assert_uint_eq(c.balloon.initial, 0);
 	ck_assert_uint_eq(c.balloon.stats_interval, 0);
 	ck_assert(c.memory.backing == MEM_ANON && c.memory.thp == MEM_THP_DEFAULT &&
@@ -129,6 +129,11 @@ START_TEST(the_balloon_is_checked_when_there_is_one)
 	c.balloon.reporting_min = 1;
 	c.balloon.reporting_rate = MIB;
 	ck_assert_int_eq(vm_config_check(&c, &err), 0);
+	/* One offers something else than the other: neither needs the other. */
+	c.balloon.enabled = true;
+	c.balloon.poison = false;
+	ck_assert_int_eq(vm_config_check(&c, &err), 0);
+	ck_assert(c.balloon.hinting);
 	c.balloon.enabled = true;
 	c.balloon.initial = c.mem - 4096;
 	c.balloon.stats_interval = 1;

@@ -77,6 +77,13 @@ START_TEST(balloon_keys_reach_their_fields)
 	ck_assert_uint_eq(c.balloon.reporting_min, 4 * MIB);
 	ck_assert_uint_eq(c.balloon.reporting_rate, 256 * MIB);
 	ck_assert(!c.balloon.poison);
+	ck_assert(c.balloon.hinting);
+	ck_assert_int_eq(PARSE("--balloon=hinting=off"), 0);
+	ck_assert(!c.balloon.hinting);
+	ck_assert(c.balloon.poison);
+	ck_assert_int_eq(PARSE("--balloon=poison=off,hinting=on"), 0);
+	ck_assert(c.balloon.hinting);
+	ck_assert(!c.balloon.poison);
 	ck_assert_int_eq(PARSE("--balloon=reporting=off"), 0);
 	ck_assert_int_eq(c.balloon.reporting, REPORTING_OFF);
 	ck_assert(c.balloon.poison);
@@ -134,11 +141,20 @@ END_TEST
 START_TEST(lists_of_keys_fit_their_messages)
 {
 	ck_assert_int_eq(PARSE("--balloon=1234567890123456789012345678901234567890"), -EINVAL);
-	ck_assert_ptr_nonnull(strstr(err.msg, "stats-interval=SECONDS"));
-	ck_assert_ptr_nonnull(strstr(err.msg, "poison=on|off"));
+	ck_assert_str_eq(err.msg, "--balloon: '1234567890123456789012345678901234567890' is "
+				  "not accepted; give a comma-separated list of KEY=VALUE; the "
+				  "keys are initial, must-tell-host, stats, deflate-on-oom, "
+				  "stats-interval, deflate, backlog, reporting, reporting-min, "
+				  "reporting-rate, hinting, poison");
 	ck_assert_int_eq(PARSE("-m", "1234567890123456789012345678901234567890=1"), -EINVAL);
-	ck_assert_ptr_nonnull(strstr(err.msg, "give SIZE, or a comma-separated list of size="));
-	ck_assert_ptr_nonnull(strstr(err.msg, "lock=on|off"));
+	ck_assert_ptr_nonnull(strstr(err.msg, "give SIZE, or a comma-separated list of "
+					      "KEY=VALUE; the keys are size, backing, "));
+	ck_assert_ptr_nonnull(strstr(err.msg, ", lock"));
+	/* One that is known tells what it accepts. */
+	ck_assert_int_eq(PARSE("--balloon=stats=on,hinting"), -EINVAL);
+	ck_assert_str_eq(err.msg, "--balloon: hinting needs a value: on or off");
+	ck_assert_int_eq(PARSE("--balloon=hinting=1"), -EINVAL);
+	ck_assert_str_eq(err.msg, "--balloon: hinting: '1' is not accepted; give on or off");
 }
 END_TEST
 

@@ -67,9 +67,10 @@ static void accepts_keys(const struct opt *o, struct text *t)
 {
 	if (o->bare)
 		add(t, "%s, or ", find_key(o, o->bare)->arg);
-	add(t, "a comma-separated list of ");
+	/* Names only: what a key accepts is said when that is what was wrong. */
+	add(t, "a comma-separated list of KEY=VALUE; the keys are");
 	for (unsigned i = 0; i < o->keys->count; i++)
-		add(t, "%s%s=%s", i ? ", " : "", o->keys->rows[i].name, o->keys->rows[i].arg);
+		add(t, "%s %s", i ? "," : "", o->keys->rows[i].name);
 }
 
 const char *options_accepts(const struct opt *o, char buf[OPTIONS_ACCEPTS])
@@ -166,16 +167,17 @@ static int parse_pair(const struct opt *o, const char *label, char *pair, const 
 {
 	char *eq = strchr(pair, '=');
 	const struct opt *key;
-	char key_label[OPTIONS_LABEL + 32];
+	char key_label[OPTIONS_LABEL + 32], accepts[OPTIONS_ACCEPTS];
 	uint64_t bit;
 
-	if (!eq && !bare)
-		return refuse(o, label, pair, err);
 	if (eq)
 		*eq = '\0';
-	key = find_key(o, eq ? pair : bare);
+	key = find_key(o, eq || !bare ? pair : bare);
 	if (!key)
 		return refuse(o, label, pair, err);
+	if (!eq && !bare)
+		return err_set(err, -EINVAL, "%s: %s needs a value: %s", label, key->name,
+			       options_accepts(key, accepts));
 	bit = 1ull << (key - o->keys->rows);
 	if (*seen & bit)
 		return err_set(err, -EINVAL, "%s: '%s' is given twice; give each key once",

@@ -17,6 +17,7 @@ void vm_config_init(struct vm_config *c)
 		.balloon = {.must_tell_host = true,
 			    .stats = true,
 			    .reporting = REPORTING_AUTO,
+			    .hinting = true,
 			    .poison = true},
 		.reclaim = RECLAIM_AUTO,
 		.console = CONSOLE_STDIO,

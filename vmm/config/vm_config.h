@@ -62,6 +62,7 @@ struct balloon_config {
 	enum reporting_kind reporting;
 	uint64_t reporting_min;	 /* bytes; smaller blocks of free memory are left alone */
 	uint64_t reporting_rate; /* bytes a second; what is beyond is left alone; 0: no limit */
+	bool hinting;		 /* offer VIRTIO_BALLOON_F_FREE_PAGE_HINT */
 	bool poison;		 /* offer VIRTIO_BALLOON_F_PAGE_POISON */
 };
 

@@ -82,6 +82,12 @@ static const struct opt balloon_rows[] = {
 	 .unit = MIB,
 	 .min = MIB,
 	 .help = "take no more than this a second\n(default: no limit)"},
+	{.name = "hinting",
+	 .type = OPT_SWITCH,
+	 .offset = KEY(hinting),
+	 .arg = "on|off",
+	 .help = "the guest can be asked what it has free right now,\n"
+		 "for 'aerostat balloon --trim' (default on)"},
 	{.name = "poison",
 	 .type = OPT_SWITCH,
 	 .offset = KEY(poison),

@@ -115,8 +115,8 @@ static void poll_stats(void *opaque)
 
 /*
  * The guest answered with statistics: nothing a vCPU should wait for. Whatever number the other
- * queues have, this is that of statistics; a driver without them may have something else there
- * (queues.h), which is kicked this way as well.
+ * queues have, this is that of statistics; a driver that declines them may have something else
+ * there (queues.h), which is then kicked this way as well.
  */
 static void on_stats_bell(void *opaque, uint32_t events)
 {
@@ -156,20 +156,24 @@ static int create_look(struct machine *m)
 
 static int create_balloon_plumbing(struct machine *m)
 {
-	int rc;
-
 	m->change_fd = fd_eventfd();
 	if (m->change_fd < 0)
 		return m->change_fd;
-	m->stats_bell.fd = fd_eventfd();
-	if (m->stats_bell.fd < 0)
-		return m->stats_bell.fd;
 	m->change_timer = loop_timer_create(m->loop, balloon_changed, m);
 	m->stats_timer = loop_timer_create(m->loop, poll_stats, m);
 	if (!m->change_timer || !m->stats_timer)
 		return -errno;
-	rc = loop_add(m->loop, m->change_fd, EPOLLIN, on_change, m);
-	return rc ? rc : loop_add(m->loop, m->stats_bell.fd, EPOLLIN, on_stats_bell, m);
+	return loop_add(m->loop, m->change_fd, EPOLLIN, on_change, m);
+}
+
+static int create_stats_bell(struct machine *m, uint64_t gpa)
+{
+	m->stats_bell.fd = fd_eventfd();
+	if (m->stats_bell.fd < 0)
+		return m->stats_bell.fd;
+	m->stats_bell.gpa = gpa + VIRTIO_MMIO_NOTIFY;
+	m->stats_bell.queue = BALLOON_VQ_STATS;
+	return loop_add(m->loop, m->stats_bell.fd, EPOLLIN, on_stats_bell, m);
 }
 
 static int create_balloon(struct machine *m, struct err *err)
@@ -177,28 +181,31 @@ static int create_balloon(struct machine *m, struct err *err)
 	const struct arch_slot slot = arch_virtio_slot(0);
 	const struct reclaim_config reclaim = {.kind = m->cfg->reclaim,
 					       .backlog_max = m->cfg->balloon.backlog};
-	const struct virtio_alarm alarm = {.set = set_look, .opaque = m};
+	struct balloon_owner owner = {.alarm = {.set = set_look, .opaque = m}};
 	struct irq_line *irq = NULL;
 	int rc = new_irq(m, slot.gsi, &irq, err);
 
 	if (rc)
 		return rc;
 	rc = create_balloon_plumbing(m);
+	if (!rc && m->cfg->balloon.stats)
+		rc = create_stats_bell(m, slot.gpa);
+	if (!rc)
+		rc = machine_trim_init(m);
 	if (rc)
 		return err_sys(err, rc, "cannot create the balloon's events");
+	owner.change_fd = m->change_fd;
+	owner.hint_fd = m->trim.hint_fd;
 	m->reclaim = reclaim_create(&m->mem, &reclaim, err);
 	if (!m->reclaim)
 		return -EIO;
-	m->balloon = balloon_create(&m->cfg->balloon, &m->mem, m->reclaim, irq, m->change_fd,
-				    &alarm);
+	m->balloon = balloon_create(&m->cfg->balloon, &m->mem, m->reclaim, irq, &owner);
 	if (!m->balloon)
 		return err_sys(err, -ENOMEM, "cannot create the balloon");
 	rc = create_look(m);
 	if (rc)
 		return err_sys(err, rc, "cannot create the balloon's timer");
 	virtio_mmio_init(&m->balloon_mmio, balloon_virtio(m->balloon));
-	m->stats_bell.gpa = slot.gpa + VIRTIO_MMIO_NOTIFY;
-	m->stats_bell.queue = BALLOON_VQ_STATS;
 	m->virtio_slots |= 1u << 0;
 	rc = bus_add(&m->mmio, slot.gpa, VIRTIO_MMIO_WINDOW, &virtio_mmio_ops,
 		     &m->balloon_mmio);
@@ -223,6 +230,7 @@ int machine_devices_create(struct machine *m, struct err *err)
 
 void machine_devices_destroy(struct machine *m)
 {
+	machine_trim_fini(m);
 	loop_timer_destroy(m->stats_timer);
 	loop_timer_destroy(m->change_timer);
 	if (m->stats_bell.fd >= 0)

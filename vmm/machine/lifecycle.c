@@ -18,6 +18,7 @@ void machine_end(struct machine *m, enum machine_exit status, enum machine_event
 	if (m->state == MACHINE_ENDED)
 		return;
 	vcpus_pause(&m->vcpus);
+	machine_trim_abort(m, "the VM has ended");
 	m->state = MACHINE_ENDED;
 	m->exit_status = status;
 	machine_emit(m, ev);
@@ -33,6 +34,15 @@ int machine_start(struct machine *m, struct err *err)
 	m->state = MACHINE_RUNNING;
 	m->start_ns = clock_now_ns();
 	return 0;
+}
+
+void machine_unpark(struct machine *m)
+{
+	/* A wish or a stop from just before is served before the guest runs on. */
+	if (atomic_load(&m->wishes) || vcpus_stop_reason(&m->vcpus).kind != VCPU_STOP_NONE)
+		fd_signal(m->wake_fd);
+	else
+		vcpus_resume(&m->vcpus);
 }
 
 int machine_pause(struct machine *m)
@@ -62,12 +72,9 @@ int machine_resume(struct machine *m)
 	if (m->balloon)
 		balloon_resume(m->balloon);
 	machine_emit(m, MACHINE_EV_RESUME);
-	/* A wish or a stop that came just before the pause is served before the guest runs on.
-	 */
-	if (atomic_load(&m->wishes) || vcpus_stop_reason(&m->vcpus).kind != VCPU_STOP_NONE)
-		fd_signal(m->wake_fd);
-	else
-		vcpus_resume(&m->vcpus);
+	/* Before the guest runs: its first message has the time looked at. */
+	machine_trim_resumed(m);
+	machine_unpark(m);
 	return 0;
 }
 
@@ -99,6 +106,7 @@ static void reboot(struct machine *m)
 	struct err err;
 	int rc;
 
+	machine_trim_abort(m, "the guest rebooted");
 	machine_vm_destroy(m);
 	machine_devices_reset(m);
 	rc = gmem_discard_all(&m->mem);

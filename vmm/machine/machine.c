@@ -79,7 +79,7 @@ struct machine *machine_create(const struct vm_config *cfg, struct loop *loop, s
 	m->cfg = cfg;
 	m->loop = loop;
 	m->kernel_fd = m->initrd_fd = m->host.fd = m->vm.fd = -1;
-	m->wake_fd = m->change_fd = m->look_fd = m->stats_bell.fd = -1;
+	m->wake_fd = m->change_fd = m->look_fd = m->stats_bell.fd = m->trim.hint_fd = -1;
 
 	rc = open_images(m, err);
 	if (!rc)
@@ -103,6 +103,7 @@ void machine_destroy(struct machine *m)
 {
 	if (!m)
 		return;
+	machine_trim_abort(m, "the VM has ended");
 	machine_vm_destroy(m);
 	machine_devices_destroy(m);
 	if (m->wake_fd >= 0)

@@ -14,9 +14,11 @@
 #include "vmm/io/console.h"
 #include "vmm/io/irq.h"
 #include "vmm/io/tty.h"
+#include "vmm/kvm/dirty.h"
 #include "vmm/kvm/kvm.h"
 #include "vmm/kvm/vcpu.h"
 #include "vmm/machine/machine.h"
+#include "vmm/machine/trim.h"
 #include "vmm/mem/gmem.h"
 #include "vmm/reclaim/reclaim.h"
 
@@ -30,6 +32,20 @@ struct machine_doorbell {
 	int fd;
 	uint64_t gpa;
 	uint32_t queue;
+};
+
+/* See trim.c. */
+struct machine_trim {
+	struct trim_info info;
+	uint64_t start_ns;
+	int hint_fd; /* eventfd: the hint session has another state */
+	struct loop_timer *timer;
+	struct kvm_dirty dirty;
+	struct hintset *set; /* from sifting on */
+	uint64_t at;	     /* where the slices of a step are, an index */
+	bool rearmed;	     /* while sifting: the log was, after its first look */
+	uint64_t chunk;	     /* pages to discard at once */
+	uint64_t give_up_ns; /* when to stop asking for a session */
 };
 
 struct machine {
@@ -64,6 +80,7 @@ struct machine {
 	int look_fd;   /* timerfd, with the balloon: it is to look who waits for an interrupt */
 	struct loop_timer *change_timer;
 	struct loop_timer *stats_timer;
+	struct machine_trim trim;
 
 	/* One incarnation: rebuilt when the guest reboots. */
 	struct kvm_vm vm;
@@ -82,7 +99,17 @@ int machine_vm_create(struct machine *m, struct err *err);
 void machine_vm_destroy(struct machine *m);
 int machine_vm_boot(struct machine *m, struct err *err);
 
+/* trim.c: 0 or a negative errno. */
+int machine_trim_init(struct machine *m);
+void machine_trim_fini(struct machine *m);
+/* Ends one that is under way, while m->vm is still there. */
+void machine_trim_abort(struct machine *m, const char *why);
+/* The machine goes on after a pause. */
+void machine_trim_resumed(struct machine *m);
+
 /* lifecycle.c */
+/* vCPUs that were parked run on, unless something happened that comes first. */
+void machine_unpark(struct machine *m);
 void machine_wish(struct machine *m, unsigned wish); /* any thread */
 void machine_on_wake(void *opaque, uint32_t events);
 void machine_emit(struct machine *m, enum machine_event ev);

@@ -1,0 +1,459 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Each step does a slice of its work and has itself called again by the timer, so that control
+ * clients and the console are served in between, and the guest gets its locks.
+ *
+ * What the order of the steps rests on: the logs are armed before the guest is asked, so they
+ * know every write since its hint. A page is armed anew only when it is in the set already,
+ * the guest hints nothing more, and its contents are looked at after that; so a write that the
+ * log forgets is one whose outcome is seen.
+ */
+#include "vmm/machine/trim.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "vmm/base/clock.h"
+#include "vmm/base/fd.h"
+#include "vmm/machine/private.h"
+
+/* How often a guest that hints is looked at, beside when its session changes. */
+#define WATCH_NS (100 * NSEC_PER_MSEC)
+/* A guest that hasn't taken note of the last session's end is asked again after this. */
+#define RETRY_NS (10 * NSEC_PER_MSEC)
+/* Pages whose contents are looked at in one go: a few milliseconds. */
+#define SIFT_PAGES 4096ull
+/* Pages to discard in one go, at first and at most. */
+#define CHUNK_FIRST 512ull
+#define CHUNK_MAX   65536ull
+
+const char *trim_state_name(enum trim_state s)
+{
+	static const char *const name[] = {
+		[TRIM_NONE] = "none",
+		[TRIM_ARMING] = "arming",
+		[TRIM_HINTING] = "hinting",
+		[TRIM_SIFTING] = "sifting",
+		[TRIM_DISCARDING] = "discarding",
+		[TRIM_DONE] = "done",
+		[TRIM_CANCELLED] = "cancelled",
+		[TRIM_FAILED] = "failed",
+	};
+
+	assert((unsigned)s < TRIM_STATES);
+	return name[s];
+}
+
+bool trim_active(enum trim_state s)
+{
+	return s >= TRIM_ARMING && s <= TRIM_DISCARDING;
+}
+
+static void call_again(struct machine *m, uint64_t ns)
+{
+	loop_timer_set(m->trim.timer, ns, 0);
+}
+
+/* What the session has told so far. False: it is over. */
+static bool look(struct machine *m, struct hint_info *hint)
+{
+	struct trim_info *info = &m->trim.info;
+
+	balloon_hint_query(m->balloon, hint);
+	/* The guest may take as long as it likes, as long as something new comes. */
+	if (hint->blocks != info->blocks)
+		balloon_hint_defer(m->balloon, TRIM_TIMEOUT_NS);
+	info->blocks = hint->blocks;
+	info->hinted = hint->bytes;
+	return hint->state == HINT_REQUESTED || hint->state == HINT_RUNNING ||
+	       hint->state == HINT_GUEST_DONE;
+}
+
+/* The guest gets its memory back before the logs stop, which takes a moment. */
+static void end(struct machine *m, enum trim_state state, const char *why)
+{
+	static const enum hint_state hint[TRIM_STATES] = {[TRIM_DONE] = HINT_FINISHED,
+							  [TRIM_CANCELLED] = HINT_CANCELLED,
+							  [TRIM_FAILED] = HINT_FAILED};
+	struct machine_trim *t = &m->trim;
+
+	balloon_hint_end(m->balloon, hint[state]);
+	loop_timer_set(t->timer, 0, 0);
+	gmem_dirty_stop(&m->mem);
+	kvm_dirty_stop(&t->dirty);
+	hintset_destroy(t->set);
+	t->set = NULL;
+	t->info.state = state;
+	t->info.elapsed_ns = clock_now_ns() - t->start_ns;
+	snprintf(t->info.why, sizeof(t->info.why), "%s", why);
+}
+
+static void fail(struct machine *m, const char *why)
+{
+	end(m, TRIM_FAILED, why);
+}
+
+/* The session is over and we didn't end it. */
+static void fail_session(struct machine *m, const struct hint_info *hint)
+{
+	static const char *const why[HINT_WHYS] = {
+		[HINT_WHY_NONE] = "the session was ended",
+		[HINT_WHY_NO_ANSWER] = "the guest does not answer",
+		[HINT_WHY_NO_STOP] = "the guest does not come to an end",
+		[HINT_WHY_RESET] = "the guest's balloon driver went away",
+		[HINT_WHY_PROTOCOL] = "the guest's balloon driver broke the protocol",
+		[HINT_WHY_HOST] = "the session was ended",
+	};
+
+	fail(m, why[hint->why]);
+}
+
+static const char *cannot_ask(int rc)
+{
+	switch (rc) {
+	case -ENOTCONN:
+		return "the guest has no balloon driver";
+	case -EIO:
+		return "the guest's balloon driver broke the protocol";
+	case -EOPNOTSUPP:
+		return "the guest's balloon driver has no free page hints";
+	case -EAGAIN:
+		return "the guest still holds what it hinted the last time";
+	case -EBUSY:
+		return "somebody else has the guest hint";
+	default:
+		return strerror(-rc);
+	}
+}
+
+/* ---- arming, hinting ---- */
+
+static void ask(struct machine *m)
+{
+	struct machine_trim *t = &m->trim;
+	int rc = balloon_hint_start(m->balloon, TRIM_TIMEOUT_NS);
+
+	if (rc == -EAGAIN && clock_now_ns() < t->give_up_ns) {
+		call_again(m, RETRY_NS);
+	} else if (rc) {
+		fail(m, cannot_ask(rc));
+	} else {
+		t->info.state = TRIM_HINTING;
+		call_again(m, WATCH_NS);
+	}
+}
+
+static void arm(struct machine *m)
+{
+	struct machine_trim *t = &m->trim;
+	struct err err;
+	int rc = kvm_dirty_arm(&t->dirty, NULL, &t->at, &err);
+
+	if (rc < 0)
+		fail(m, err.msg);
+	else if (rc)
+		call_again(m, 1);
+	else
+		ask(m);
+}
+
+/* What was written since the hints began may be zeros nevertheless: that is looked at next. */
+static void begin_sifting(struct machine *m)
+{
+	struct machine_trim *t = &m->trim;
+	struct hint_info hint;
+	struct err err;
+
+	t->set = balloon_hint_take(m->balloon);
+	if (!t->set) {
+		/* The guest runs: its session was there a moment ago. */
+		look(m, &hint);
+		fail_session(m, &hint);
+		return;
+	}
+	if (kvm_dirty_fetch(&t->dirty, &err)) {
+		fail(m, err.msg);
+		return;
+	}
+	hintset_mask(t->set, t->dirty.map);
+	t->info.state = TRIM_SIFTING;
+	t->rearmed = false;
+	t->at = 0;
+	call_again(m, 1);
+}
+
+static void watch(struct machine *m)
+{
+	struct hint_info hint;
+
+	if (!look(m, &hint)) {
+		fail_session(m, &hint);
+	} else if (hint.state == HINT_GUEST_DONE) {
+		begin_sifting(m);
+	} else {
+		call_again(m, WATCH_NS);
+	}
+}
+
+/* ---- sifting ---- */
+
+static void rearm(struct machine *m)
+{
+	struct machine_trim *t = &m->trim;
+	struct err err;
+	int rc = kvm_dirty_arm(&t->dirty, t->dirty.map, &t->at, &err);
+
+	if (rc < 0) {
+		fail(m, err.msg);
+		return;
+	}
+	if (!rc) {
+		t->rearmed = true;
+		t->at = 0;
+	}
+	call_again(m, 1);
+}
+
+static void sift(struct machine *m)
+{
+	struct machine_trim *t = &m->trim;
+
+	if (!hintset_drop_used(t->set, t->dirty.map, &t->at, SIFT_PAGES)) {
+		t->info.state = TRIM_DISCARDING;
+		t->at = 0;
+	}
+	call_again(m, 1);
+}
+
+/* ---- discarding ---- */
+
+/* With parked vCPUs, and devices at rest: true when there is more. */
+static bool discard_some(struct machine *m, struct reclaim_hinted *sum)
+{
+	struct machine_trim *t = &m->trim;
+	uint64_t start = clock_now_ns(), spent = 0, last;
+	bool more;
+
+	hintset_drop(t->set, t->dirty.map);
+	hintset_drop(t->set, gmem_dirty_map(&m->mem));
+	do {
+		more = reclaim_discard_hinted(m->reclaim, t->set, &t->at, t->chunk, sum);
+		last = clock_now_ns() - start - spent;
+		spent += last;
+		if (last < TRIM_TURN_NS / 8 && t->chunk < CHUNK_MAX)
+			t->chunk *= 2;
+		else if (last > TRIM_TURN_NS / 2 && t->chunk > 1)
+			t->chunk /= 2;
+	} while (more && spent + last < TRIM_TURN_NS);
+	return more;
+}
+
+static int turn(struct machine *m, bool *more, struct err *err)
+{
+	struct trim_info *info = &m->trim.info;
+	struct reclaim_hinted sum = {0};
+	int rc;
+
+	balloon_still(m->balloon);
+	rc = kvm_dirty_fetch(&m->trim.dirty, err);
+	if (!rc)
+		*more = discard_some(m, &sum);
+	balloon_go_on(m->balloon);
+	info->discarded += sum.discarded;
+	info->ballooned += sum.ballooned;
+	info->failed += sum.failed;
+	return rc;
+}
+
+static void finish(struct machine *m)
+{
+	struct trim_info *info = &m->trim.info;
+
+	info->kept = info->hinted - info->discarded - info->ballooned - info->failed;
+	end(m, TRIM_DONE, "");
+}
+
+static void discard(struct machine *m)
+{
+	struct trim_info *info = &m->trim.info;
+	uint64_t start = clock_now_ns(), pause;
+	struct balloon_status st;
+	struct hint_info hint;
+	bool more = false;
+	struct err err;
+	int rc = 0;
+
+	vcpus_pause(&m->vcpus);
+	/* Neither can change any more until the vCPUs run. */
+	balloon_query(m->balloon, &st);
+	if (look(m, &hint) && !st.poison)
+		rc = turn(m, &more, &err);
+	machine_unpark(m);
+	pause = clock_now_ns() - start;
+	info->pauses++;
+	info->pause_ns += pause;
+	if (pause > info->pause_max_ns)
+		info->pause_max_ns = pause;
+	if (hint.state != HINT_GUEST_DONE)
+		fail_session(m, &hint);
+	else if (st.poison)
+		fail(m, "the guest wants its free pages to keep what they hold");
+	else if (rc)
+		fail(m, err.msg);
+	else if (more)
+		call_again(m, 2 * pause);
+	else
+		finish(m);
+}
+
+/* ---- from outside ---- */
+
+static void step(void *opaque)
+{
+	struct machine *m = opaque;
+	struct machine_trim *t = &m->trim;
+
+	/* See machine_trim_resumed(). */
+	if (m->state != MACHINE_RUNNING)
+		return;
+	switch (t->info.state) {
+	case TRIM_ARMING:
+		arm(m);
+		break;
+	case TRIM_HINTING:
+		watch(m);
+		break;
+	case TRIM_SIFTING:
+		if (t->rearmed)
+			sift(m);
+		else
+			rearm(m);
+		break;
+	case TRIM_DISCARDING:
+		discard(m);
+		break;
+	default:
+		break;
+	}
+}
+
+static void on_hint(void *opaque, uint32_t events)
+{
+	struct machine *m = opaque;
+
+	(void)events;
+	fd_drain(m->trim.hint_fd);
+	if (m->trim.info.state == TRIM_HINTING)
+		step(m);
+}
+
+int machine_trim_init(struct machine *m)
+{
+	struct machine_trim *t = &m->trim;
+
+	t->hint_fd = fd_eventfd();
+	if (t->hint_fd < 0)
+		return t->hint_fd;
+	t->timer = loop_timer_create(m->loop, step, m);
+	return t->timer ? loop_add(m->loop, t->hint_fd, EPOLLIN, on_hint, m) : -errno;
+}
+
+void machine_trim_fini(struct machine *m)
+{
+	struct machine_trim *t = &m->trim;
+
+	loop_timer_destroy(t->timer);
+	if (t->hint_fd >= 0)
+		loop_del(m->loop, t->hint_fd);
+	fd_close(&t->hint_fd);
+}
+
+void machine_trim_abort(struct machine *m, const char *why)
+{
+	if (trim_active(m->trim.info.state))
+		fail(m, why);
+}
+
+void machine_trim_resumed(struct machine *m)
+{
+	if (!trim_active(m->trim.info.state))
+		return;
+	balloon_hint_defer(m->balloon, TRIM_TIMEOUT_NS);
+	m->trim.give_up_ns = clock_now_ns() + TRIM_TIMEOUT_NS;
+	call_again(m, 1);
+}
+
+/* What can be told at once. */
+static int check(struct machine *m, struct err *err)
+{
+	struct balloon_status st;
+
+	if (!m->balloon)
+		return err_set(err, -ENODEV, "the VM has no balloon");
+	if (!m->cfg->balloon.hinting)
+		return err_set(err, -EOPNOTSUPP, "the VM was started with hinting=off");
+	if (m->state == MACHINE_ENDED)
+		return err_set(err, -ESHUTDOWN, "the VM has ended");
+	if (m->state != MACHINE_RUNNING)
+		return err_set(err, -EAGAIN, "the VM is paused");
+	if (trim_active(m->trim.info.state))
+		return err_set(err, -EBUSY, "a trim is under way");
+	balloon_query(m->balloon, &st);
+	if (st.needs_reset)
+		return err_set(err, -EIO, "%s", cannot_ask(-EIO));
+	if (!st.driver)
+		return err_set(err, -ENOTCONN, "%s", cannot_ask(-ENOTCONN));
+	if (!(st.features & VIRTIO_FEATURE(BALLOON_F_BIT_FREE_PAGE_HINT)))
+		return err_set(err, -EOPNOTSUPP, "%s", cannot_ask(-EOPNOTSUPP));
+	if (st.poison)
+		return err_set(err, -EPERM,
+			       "the guest wants its free pages to keep what they hold");
+	return 0;
+}
+
+int machine_trim(struct machine *m, struct err *err)
+{
+	struct machine_trim *t = &m->trim;
+	int rc = check(m, err);
+
+	if (rc)
+		return rc;
+	rc = kvm_dirty_start(&t->dirty, &m->vm, &m->mem, err);
+	if (rc)
+		return rc;
+	rc = gmem_dirty_start(&m->mem);
+	if (rc) {
+		kvm_dirty_stop(&t->dirty);
+		return err_sys(err, rc, "cannot log what devices write");
+	}
+	t->info = (struct trim_info){.state = TRIM_ARMING, .seq = t->info.seq + 1};
+	t->start_ns = clock_now_ns();
+	t->give_up_ns = t->start_ns + TRIM_TIMEOUT_NS;
+	t->at = 0;
+	t->chunk = CHUNK_FIRST;
+	call_again(m, 1);
+	return 0;
+}
+
+int machine_trim_cancel(struct machine *m)
+{
+	if (!trim_active(m->trim.info.state))
+		return -EINVAL;
+	end(m, TRIM_CANCELLED, "");
+	return 0;
+}
+
+void machine_trim_query(struct machine *m, struct trim_info *out)
+{
+	struct hint_info hint;
+
+	/* A look is at the time, too, which doesn't count while the VM is paused. */
+	if (m->state == MACHINE_RUNNING && m->trim.info.state == TRIM_HINTING)
+		look(m, &hint);
+	*out = m->trim.info;
+	if (trim_active(out->state))
+		out->elapsed_ns = clock_now_ns() - m->trim.start_ns;
+}
