@@ -27,6 +27,7 @@ enum {
 	R_QUEUE_DRIVER = 0x090,
 	R_QUEUE_DEVICE = 0x0a0,
 	R_CONFIG_ACTUAL = 0x104,
+	R_CONFIG_HINT_ID = 0x108,
 };
 
 #define S_ACKNOWLEDGE 1u
@@ -35,10 +36,12 @@ enum {
 #define S_FEATURES_OK 8u
 
 #define F_MUST_TELL_HOST (1u << 0)
+#define F_FREE_PAGE_HINT (1u << 3)
 #define F_EVENT_IDX	 (1u << 29)
 #define F_VERSION_1	 (1u << 0) /* of the upper word */
 
-#define QUEUE_NUM 8
+#define QUEUE_NUM  8
+#define DESC_WRITE 2u
 
 struct queue {
 	struct {
@@ -119,8 +122,15 @@ static bool queue_start(unsigned q)
 	return true;
 }
 
-bool balloon_start(void)
+static bool queues_start(bool hints)
 {
+	return queue_start(QUEUE_INFLATE) && queue_start(QUEUE_DEFLATE) &&
+	       (!hints || queue_start(QUEUE_HINT));
+}
+
+bool balloon_start(bool hints)
+{
+	uint32_t known = F_MUST_TELL_HOST | F_EVENT_IDX | (hints ? F_FREE_PAGE_HINT : 0);
 	uint32_t status = S_ACKNOWLEDGE | S_DRIVER;
 	uint32_t offered;
 
@@ -130,7 +140,9 @@ bool balloon_start(void)
 	if (!(reg_read(R_DEVICE_FEATURES) & F_VERSION_1))
 		return false;
 	reg_write(R_DEVICE_FEATURES_SEL, 0);
-	offered = reg_read(R_DEVICE_FEATURES) & (F_MUST_TELL_HOST | F_EVENT_IDX);
+	offered = reg_read(R_DEVICE_FEATURES) & known;
+	if (hints && !(offered & F_FREE_PAGE_HINT))
+		return false;
 	event_idx = offered & F_EVENT_IDX;
 	reg_write(R_DRIVER_FEATURES_SEL, 0);
 	reg_write(R_DRIVER_FEATURES, offered);
@@ -140,9 +152,8 @@ bool balloon_start(void)
 	reg_write(R_STATUS, status);
 	if (!(reg_read(R_STATUS) & S_FEATURES_OK))
 		return false;
-	for (unsigned q = 0; q < QUEUES; q++)
-		if (!queue_start(q))
-			return false;
+	if (!queues_start(hints))
+		return false;
 	reg_write(R_STATUS, status | S_DRIVER_OK);
 	return true;
 }
@@ -154,17 +165,17 @@ void balloon_reset(void)
 		relax();
 }
 
-void balloon_send(unsigned queue, const uint32_t *pfn, uint32_t n)
+/* One buffer, and wait until the device returns it. */
+static void send(unsigned queue, uint64_t addr, uint32_t len, uint16_t flags)
 {
 	struct queue *vq = &queues[queue];
 	uint16_t old = vq->avail.idx;
 	uint16_t idx = (uint16_t)(old + 1);
 	bool kick;
 
-	for (uint32_t i = 0; i < n; i++)
-		message[queue][i] = pfn[i];
-	vq->desc[0].addr = (uint64_t)message[queue];
-	vq->desc[0].len = n * (uint32_t)sizeof(*pfn);
+	vq->desc[0].addr = addr;
+	vq->desc[0].len = len;
+	vq->desc[0].flags = flags;
 	vq->avail.used_event = (uint16_t)(old - 1);
 	__atomic_store_n(&vq->avail.idx, idx, __ATOMIC_RELEASE);
 	/* The new index must be seen before we look whether a kick is wanted (2.7.7.2). */
@@ -175,6 +186,28 @@ void balloon_send(unsigned queue, const uint32_t *pfn, uint32_t n)
 		reg_write(R_QUEUE_NOTIFY, queue);
 	while (__atomic_load_n(&vq->used.idx, __ATOMIC_ACQUIRE) != idx)
 		relax();
+}
+
+void balloon_send(unsigned queue, const uint32_t *pfn, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		message[queue][i] = pfn[i];
+	send(queue, (uint64_t)message[queue], n * (uint32_t)sizeof(*pfn), 0);
+}
+
+uint32_t balloon_hint_id(void)
+{
+	return reg_read(R_CONFIG_HINT_ID);
+}
+
+void balloon_hint_command(uint32_t id)
+{
+	balloon_send(QUEUE_HINT, &id, 1);
+}
+
+void balloon_hint(uint64_t gpa, uint32_t bytes)
+{
+	send(QUEUE_HINT, gpa, bytes, DESC_WRITE);
 }
 
 void balloon_actual(uint32_t pages)

@@ -8,10 +8,15 @@
  * The command line is words key=value; those it doesn't know are ignored:
  *   mode=bench    (default) touch memory and give it all to the balloon, see bench.c
  *   mode=stress   give and take at random, verifying every byte, see stress.c
+ *   mode=hint     answer to sessions of free page hints meanwhile, likewise, see hint.c
  *   size=MIB      how much memory takes part (default and maximum: all above the guest's own)
  *   order=ascending|descending|shuffled   in which pages are given (bench)
  *   verify=1      look at every page after it was taken back (bench)
- *   loops=N       rounds; stress with 0 goes on until it is sent an 'n' (default 1)
+ *   loops=N       rounds, or sessions; stress and hint with 0 go on until they are sent an 'n'
+ *                 (default 1)
+ *   free=PERCENT  of the pages are hinted (hint; default 50)
+ *   zero=1        what is hinted is filled with zeros before, as a Linux with init_on_alloc
+ *                 does (hint)
  *   seed=N        of everything random
  *
  * It talks by lines on the serial port: "flat: WORD key=value ...". The last one is "flat: end
@@ -31,10 +36,11 @@
 enum flat_order { ORDER_ASCENDING, ORDER_DESCENDING, ORDER_SHUFFLED };
 
 struct flat_params {
-	bool stress, verify;
+	char mode; /* first letter */
+	bool verify, zero;
 	enum flat_order order;
 	uint64_t size; /* MiB; 0: all */
-	uint64_t loops, seed;
+	uint64_t loops, seed, free;
 };
 
 /* The pages that take part: pfn[0] to pfn[n - 1], ascending. mark has a word per page. */
@@ -71,12 +77,12 @@ static inline uint64_t *page_at(uint32_t pfn)
 
 /* ---- balloon.c: the driver ---- */
 
-enum { QUEUE_INFLATE, QUEUE_DEFLATE, QUEUES };
+enum { QUEUE_INFLATE, QUEUE_DEFLATE, QUEUE_HINT = 3, QUEUES };
 #define MESSAGE_PFNS 256
 
-/* Find the device and set it up. False: there is none, or it refuses. */
+/* Find the device and set it up, with hints or without. False: there is none, or it refuses. */
 bool balloon_find(void);
-bool balloon_start(void);
+bool balloon_start(bool hints);
 /* Device reset: the host is done with every page when this returns. */
 void balloon_reset(void);
 /* Send one message of at most MESSAGE_PFNS pages, and wait until the device returns it. */
@@ -84,10 +90,35 @@ void balloon_send(unsigned queue, const uint32_t *pfn, uint32_t n);
 /* Tell the device how many pages the balloon has. */
 void balloon_actual(uint32_t pages);
 
+/* The command id that the device shows. */
+uint32_t balloon_hint_id(void);
+/* On the hint queue: a start (an id) or a stop (0); a block of free memory. */
+void balloon_hint_command(uint32_t id);
+void balloon_hint(uint64_t gpa, uint32_t bytes);
+
+/* ---- pages.c: contents that can be verified ---- */
+
+/* A page's mark is its generation, with this bit while it is not in use. */
+#define PAGE_FREE 0x80000000u
+
+struct flat_check {
+	struct flat_pool *pool;
+	uint64_t verified, zero; /* pages looked at; of those not in use, found to be zeros */
+	bool bad;		 /* one was wrong: it was printed */
+};
+
+/* All by index of the pool. In use from now on, all 4096 bytes with the next pattern. */
+void page_write(struct flat_check *c, uint32_t i);
+/* One in use holds its pattern; one that isn't holds its last pattern or zeros, whole. */
+void page_verify(struct flat_check *c, uint32_t i);
+void page_check_free(struct flat_check *c, uint32_t i);
+void pages_verify(struct flat_check *c); /* all in use */
+
 /* ---- the modes; status for power_off() ---- */
 
 unsigned bench(const struct flat_params *p, struct flat_pool *pool);
 unsigned stress(const struct flat_params *p, struct flat_pool *pool);
+unsigned hint(const struct flat_params *p, struct flat_pool *pool);
 
 /* ---- small things ---- */
 

@@ -45,8 +45,10 @@ void flat_main(uint64_t start_info)
 {
 	const char *cmdline = start_info_cmdline(start_info);
 	struct flat_params p = {
-		.stress = letter(cmdline, "mode") == 's',
+		.mode = letter(cmdline, "mode"),
 		.verify = number(cmdline, "verify", 0),
+		.zero = number(cmdline, "zero", 0),
+		.free = number(cmdline, "free", 50),
 		.size = number(cmdline, "size", 0),
 		.loops = number(cmdline, "loops", 1),
 		.seed = number(cmdline, "seed", 1),
@@ -63,9 +65,16 @@ void flat_main(uint64_t start_info)
 	print_value("pages", pool.n);
 	print_value("from", (uint64_t)pool.pfn[0] << PAGE_SHIFT);
 	print("\n");
-	if (!balloon_find() || !balloon_start()) {
+	if (!balloon_find() || !balloon_start(p.mode == 'h')) {
 		print("flat: no balloon\n");
 		power_off(2);
 	}
-	power_off(p.stress ? stress(&p, &pool) : bench(&p, &pool));
+	switch (p.mode) {
+	case 's':
+		power_off(stress(&p, &pool));
+	case 'h':
+		power_off(hint(&p, &pool));
+	default:
+		power_off(bench(&p, &pool));
+	}
 }

@@ -2,8 +2,7 @@
 /*
  * Inflate, deflate and rewrite the same pages as fast as possible, and look at every byte.
  *
- * A page's mark is its generation, with the top bit while it is in the balloon. A page of the
- * guest holds the pattern of its number and generation, all 4096 bytes of it. What is checked:
+ * A page is free (see pages.c) while it is in the balloon. What is checked:
  *   - what was written after a deflate (or a device reset) was acknowledged is never lost: each
  *     page is verified before it is given again, at random in between, and all of them now and
  *     then and at the end;
@@ -13,85 +12,21 @@
  */
 #include "guest/flat/flat.h"
 
-#define IN_BALLOON  0x80000000u
 #define BURST_MAX   8192u /* pages */
-#define WORDS	    (PAGE_SIZE / 8)
 #define FULL_ROUNDS 512u
 #define LEAST	    64u /* rounds: a machine without time for them has tested nothing */
 
 struct stress {
+	struct flat_check check;
 	struct flat_pool *pool;
 	uint64_t rng;
 	uint32_t ballooned;
 	uint32_t burst[BURST_MAX]; /* indices of the pool */
 	uint32_t nburst;
-	uint64_t inflated, deflated, resets, verified, zero;
-	bool bad;
+	uint64_t inflated, deflated, resets;
 };
 
 static struct stress state;
-
-/* The first word of a page's pattern; word w has w added. Never 0 in its upper half. */
-static uint64_t pattern(uint32_t pfn, uint32_t generation)
-{
-	return ((uint64_t)pfn << 32 | generation) * 0x9e3779b97f4a7c15ull | 1ull << 63;
-}
-
-static void write_page(struct stress *s, uint32_t i)
-{
-	uint32_t pfn = s->pool->pfn[i];
-	uint64_t *page = page_at(pfn);
-	uint64_t v;
-
-	s->pool->mark[i] = (s->pool->mark[i] + 1) & ~IN_BALLOON;
-	v = pattern(pfn, s->pool->mark[i]);
-	for (uint64_t w = 0; w < WORDS; w++)
-		page[w] = v + w;
-}
-
-static void complain(struct stress *s, const char *what, uint32_t i, uint64_t w)
-{
-	uint64_t *word = page_at(s->pool->pfn[i]) + w;
-
-	s->bad = true;
-	print("flat: ");
-	print(what);
-	print_hex("address", (uint64_t)word);
-	print_hex("pfn", s->pool->pfn[i]);
-	print_value("generation", s->pool->mark[i] & ~IN_BALLOON);
-	print_hex("found", *word);
-	print_hex("expected", pattern(s->pool->pfn[i], s->pool->mark[i]) + w);
-	print("\n");
-}
-
-static void verify_page(struct stress *s, uint32_t i)
-{
-	const volatile uint64_t *page = page_at(s->pool->pfn[i]);
-	uint64_t v = pattern(s->pool->pfn[i], s->pool->mark[i]);
-
-	s->verified++;
-	for (uint64_t w = 0; w < WORDS; w++) {
-		if (page[w] != v + w) {
-			complain(s, "lost", i, w);
-			return;
-		}
-	}
-}
-
-/* All of a page is one or the other: the host discards whole pages. */
-static void check_returned(struct stress *s, uint32_t i)
-{
-	const volatile uint64_t *page = page_at(s->pool->pfn[i]);
-	uint64_t v = page[0] ? pattern(s->pool->pfn[i], s->pool->mark[i] & ~IN_BALLOON) : 0;
-
-	s->zero += !v;
-	for (uint64_t w = 0; w < WORDS; w++) {
-		if (page[w] != (v ? v + w : 0)) {
-			complain(s, "foreign", i, w);
-			return;
-		}
-	}
-}
 
 /* ---- choosing pages ---- */
 
@@ -136,7 +71,7 @@ static void choose(struct stress *s, uint32_t in_balloon)
 
 	s->nburst = 0;
 	for (uint32_t i = at; i < s->pool->n && s->nburst < want; i += step)
-		if ((s->pool->mark[i] & IN_BALLOON) == in_balloon)
+		if ((s->pool->mark[i] & PAGE_FREE) == in_balloon)
 			s->burst[s->nburst++] = i;
 	reorder(s);
 }
@@ -159,12 +94,12 @@ static uint32_t message_at(const struct stress *s, uint32_t from)
 
 static void inflate(struct stress *s)
 {
-	for (uint32_t i = 0; i < s->nburst && !s->bad; i++)
-		verify_page(s, s->burst[i]);
-	for (uint32_t i = 0; i < s->nburst && !s->bad; i += MESSAGE_PFNS)
+	for (uint32_t i = 0; i < s->nburst && !s->check.bad; i++)
+		page_verify(&s->check, s->burst[i]);
+	for (uint32_t i = 0; i < s->nburst && !s->check.bad; i += MESSAGE_PFNS)
 		send(s, QUEUE_INFLATE, i, message_at(s, i));
 	for (uint32_t i = 0; i < s->nburst; i++)
-		s->pool->mark[s->burst[i]] |= IN_BALLOON;
+		s->pool->mark[s->burst[i]] |= PAGE_FREE;
 	s->ballooned += s->nburst;
 	s->inflated += s->nburst;
 }
@@ -172,26 +107,19 @@ static void inflate(struct stress *s)
 /* Written as soon as the message is back: that is when a late discard would do its harm. */
 static void deflate(struct stress *s)
 {
-	for (uint32_t i = 0; i < s->nburst && !s->bad; i += MESSAGE_PFNS) {
+	for (uint32_t i = 0; i < s->nburst && !s->check.bad; i += MESSAGE_PFNS) {
 		uint32_t n = message_at(s, i);
 		bool look = random_below(&s->rng, 2);
 
 		send(s, QUEUE_DEFLATE, i, n);
-		for (uint32_t j = i; j < i + n && !s->bad; j++) {
+		for (uint32_t j = i; j < i + n && !s->check.bad; j++) {
 			if (look)
-				check_returned(s, s->burst[j]);
-			write_page(s, s->burst[j]);
+				page_check_free(&s->check, s->burst[j]);
+			page_write(&s->check, s->burst[j]);
 		}
 	}
 	s->ballooned -= s->nburst;
 	s->deflated += s->nburst;
-}
-
-static void verify_all(struct stress *s)
-{
-	for (uint32_t i = 0; i < s->pool->n && !s->bad; i++)
-		if (!(s->pool->mark[i] & IN_BALLOON))
-			verify_page(s, i);
 }
 
 /*
@@ -202,16 +130,16 @@ static void reset(struct stress *s)
 {
 	balloon_reset();
 	for (uint32_t i = s->nburst; i-- > 0;)
-		if (s->pool->mark[s->burst[i]] & IN_BALLOON)
-			write_page(s, s->burst[i]);
+		if (s->pool->mark[s->burst[i]] & PAGE_FREE)
+			page_write(&s->check, s->burst[i]);
 	for (uint32_t i = 0; i < s->pool->n; i++)
-		if (s->pool->mark[i] & IN_BALLOON)
-			write_page(s, i);
+		if (s->pool->mark[i] & PAGE_FREE)
+			page_write(&s->check, i);
 	s->ballooned = 0;
 	s->resets++;
-	if (!balloon_start()) {
+	if (!balloon_start(false)) {
 		print("flat: the balloon doesn't start again\n");
-		s->bad = true;
+		s->check.bad = true;
 	}
 }
 
@@ -229,7 +157,7 @@ static void take_back(struct stress *s)
 static void round_of(struct stress *s, uint64_t n)
 {
 	if (random_below(&s->rng, s->pool->n) < s->ballooned) {
-		choose(s, IN_BALLOON);
+		choose(s, PAGE_FREE);
 		deflate(s);
 	} else {
 		choose(s, 0);
@@ -240,7 +168,7 @@ static void round_of(struct stress *s, uint64_t n)
 			take_back(s);
 	}
 	if (n % FULL_ROUNDS == FULL_ROUNDS - 1)
-		verify_all(s);
+		pages_verify(&s->check);
 }
 
 static void say(const struct stress *s, const char *what, uint64_t rounds)
@@ -249,8 +177,8 @@ static void say(const struct stress *s, const char *what, uint64_t rounds)
 	print_value("rounds", rounds);
 	print_value("inflated", s->inflated);
 	print_value("deflated", s->deflated);
-	print_value("zero", s->zero);
-	print_value("verified", s->verified);
+	print_value("zero", s->check.zero);
+	print_value("verified", s->check.verified);
 	print_value("resets", s->resets);
 	print("\n");
 }
@@ -261,21 +189,21 @@ unsigned stress(const struct flat_params *p, struct flat_pool *pool)
 	struct stress *s = &state;
 	uint64_t rounds = 0;
 
-	s->pool = pool;
+	s->pool = s->check.pool = pool;
 	s->rng = p->seed * 0x9e3779b97f4a7c15ull | 1;
 	for (uint32_t i = 0; i < pool->n; i++) {
 		pool->mark[i] = 0;
-		write_page(s, i);
+		page_write(&s->check, i);
 	}
 	print("flat: start");
 	print_value("seed", p->seed);
 	print("\n");
-	while (!s->bad && (p->loops ? rounds < p->loops : rounds < LEAST || !came('n'))) {
+	while (!s->check.bad && (p->loops ? rounds < p->loops : rounds < LEAST || !came('n'))) {
 		round_of(s, rounds++);
 		if (rounds % 4096 == 0)
 			say(s, "flat: going", rounds);
 	}
-	verify_all(s);
-	say(s, s->bad ? "flat: failed" : "flat: passed", rounds);
-	return s->bad ? 1 : 0;
+	pages_verify(&s->check);
+	say(s, s->check.bad ? "flat: failed" : "flat: passed", rounds);
+	return s->check.bad ? 1 : 0;
 }
