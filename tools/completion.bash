@@ -6,7 +6,7 @@ _aerostat_options() {
 	run) echo '-k --kernel -i --initrd -p --params -m --mem -c --cpus --name --balloon --reclaim --console --pidfile --loglevel -h --help' ;;
 	list) echo '--json -h --help' ;;
 	stat) echo '-n --name -a --all -m --memory --json --watch --timeout -h --help' ;;
-	balloon) echo '-n --name -a --all -i --inflate -d --deflate -t --target --audit -w --wait --timeout -h --help' ;;
+	balloon) echo '-n --name -a --all -i --inflate -d --deflate -t --target --trim --audit -w --wait --timeout -h --help' ;;
 	stop) echo '-n --name -a --all -f --force --timeout -h --help' ;;
 	pause) echo '-n --name -a --all -h --help' ;;
 	resume) echo '-n --name -a --all -h --help' ;;

@@ -55,6 +55,7 @@ static void check_machine(const struct machine *m)
 {
 	assert(m->balloon.st.target < m->cfg.mem);
 	assert(m->balloon.st.target % 4096 == 0);
+	assert(m->trim.state == TRIM_NONE || m->trim.seq);
 }
 
 static void change(struct machine *m, struct qmp_vm *vm, struct conn *c, uint8_t op)
@@ -86,6 +87,13 @@ static void change(struct machine *m, struct qmp_vm *vm, struct conn *c, uint8_t
 		if (vm->machine)
 			fake_machine_emit(m, MACHINE_EV_BALLOON);
 		break;
+	case 10:
+		if (trim_active(m->trim.state))
+			m->trim.state++;
+		break;
+	case 11:
+		m->trim_rc = m->trim_rc ? 0 : -EIO;
+		break;
 	default:
 		break;
 	}
@@ -102,6 +110,9 @@ static const char *const heads[] = {
 	"{\"execute\": \"qmp_capabilities\", \"arguments\": {\"enable\": ",
 	"{\"execute\": \"stop\", \"id\": {\"i\": ",
 	"{\"execute\": \"cont\", \"id\": {\"i\": ",
+	"{\"execute\": \"x-aerostat-trim\", \"id\": {\"i\": ",
+	"{\"execute\": \"x-aerostat-trim-cancel\", \"arguments\": {\"seq\": ",
+	"{\"execute\": \"x-aerostat-query-trim\", \"id\": {\"i\": ",
 };
 
 static void feed(struct conn *c, uint8_t op, const char *bytes, size_t len)

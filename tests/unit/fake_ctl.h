@@ -32,8 +32,20 @@ struct fake_vm {
 	uint64_t seq;	       /* of the statistics */
 	uint64_t cheated;      /* bytes of the balloon that an audit finds in use */
 	bool closes;	       /* at its end: it powers off when asked */
+	/* A trim passes one state each time it is looked at; later ones go on with its number.
+	 */
+	uint64_t free;		 /* bytes that the guest hints; the host gets all but 1 MiB */
+	uint64_t refused;	 /* bytes of those that the host's kernel refused */
+	const char *trim_end;	 /* what it ends as; NULL: "done" */
+	const char *trim_why;	 /* the reason of one that failed */
+	const char *trim_sticks; /* the state that it stays in; NULL: none */
+	unsigned trim_next;	 /* it makes room for another one at this look; 0: never */
+	bool trim_too_late;	 /* it ends just before it is cancelled */
+	bool trim_deaf;		 /* it goes on when it is cancelled */
+	uint64_t trim_seq;
+	const char *trim_state; /* of the last look; NULL: there was none */
 	/* What was asked of it. */
-	unsigned targets, powerdowns, quits, stops, conts, statistics;
+	unsigned targets, powerdowns, quits, stops, conts, statistics, trims, looks, cancels;
 };
 
 #define FAKE_VMS 4
@@ -213,7 +225,69 @@ static json_t *audit(const struct fake_vm *vm)
 			 "resident_bytes", (json_int_t)vm->cheated, "method", "mincore");
 }
 
-static json_t *answer(struct fake_vm *vm, const char *command, const json_t *args)
+static bool trim_runs(const struct fake_vm *vm)
+{
+	return vm->trim_state && strcmp(vm->trim_state, "cancelled") &&
+	       strcmp(vm->trim_state, vm->trim_end ? vm->trim_end : "done");
+}
+
+/* NULL: refused, with *err. */
+static json_t *trim(struct fake_vm *vm, struct err *err)
+{
+	if (trim_runs(vm)) {
+		err_set(err, 0, "a trim is under way");
+		return NULL;
+	}
+	vm->trims++;
+	vm->looks = 0;
+	vm->trim_state = "arming";
+	return json_pack("{s:I}", "seq", (json_int_t)++vm->trim_seq);
+}
+
+static json_t *trim_cancel(struct fake_vm *vm, const json_t *args, struct err *err)
+{
+	const json_t *seq = json_object_get(args, "seq");
+
+	vm->cancels++;
+	if (vm->trim_too_late)
+		vm->trim_state = "done";
+	if (!trim_runs(vm) || (seq && (uint64_t)json_integer_value(seq) != vm->trim_seq)) {
+		err_set(err, 0, "no trim is under way");
+		return NULL;
+	}
+	if (!vm->trim_deaf)
+		vm->trim_state = "cancelled";
+	return json_object();
+}
+
+static json_t *trim_look(struct fake_vm *vm)
+{
+	const char *states[] = {"arming", "hinting", "sifting", "discarding",
+				vm->trim_end ? vm->trim_end : "done"};
+	bool sticks =
+		vm->trim_sticks && vm->trim_state && !strcmp(vm->trim_state, vm->trim_sticks);
+	uint64_t hinted, gone = 0;
+
+	vm->looks++;
+	if (vm->looks == vm->trim_next)
+		vm->trim_seq++;
+	if (trim_runs(vm) && !sticks)
+		vm->trim_state = states[vm->looks - 1];
+	hinted = strcmp(vm->trim_state, "arming") ? vm->free : 0;
+	if (!strcmp(vm->trim_state, "discarding"))
+		gone = vm->free / 2;
+	else if (!strcmp(vm->trim_state, "done"))
+		gone = vm->free - vm->refused - (1 << 20);
+	return json_pack("{s:I, s:s, s:s, s:I, s:I, s:I, s:i, s:i, s:i}", "seq",
+			 (json_int_t)vm->trim_seq, "state", vm->trim_state, "reason",
+			 vm->trim_why ? vm->trim_why : "", "hinted_bytes", (json_int_t)hinted,
+			 "discarded_bytes", (json_int_t)gone, "failed_bytes",
+			 (json_int_t)(gone ? vm->refused : 0), "pauses", gone ? 12 : 0,
+			 "pause_max_us", gone ? 4099 : 0, "elapsed_ms", 3210);
+}
+
+static json_t *answer(struct fake_vm *vm, const char *command, const json_t *args,
+		      struct err *err)
 {
 	if (!strcmp(command, "x-aerostat-stat"))
 		return stat(vm);
@@ -223,6 +297,12 @@ static json_t *answer(struct fake_vm *vm, const char *command, const json_t *arg
 		return refresh(vm);
 	if (!strcmp(command, "x-aerostat-audit"))
 		return audit(vm);
+	if (!strcmp(command, "x-aerostat-trim"))
+		return trim(vm, err);
+	if (!strcmp(command, "x-aerostat-trim-cancel"))
+		return trim_cancel(vm, args, err);
+	if (!strcmp(command, "x-aerostat-query-trim"))
+		return trim_look(vm);
 	if (!strcmp(command, "query-status"))
 		return json_pack("{s:s}", "status", vm->paused ? "paused" : "running");
 	vm->powerdowns += !strcmp(command, "system_powerdown");
@@ -238,9 +318,13 @@ int ctl_execute(struct ctl_client *c, const char *command, json_t *args, int tim
 	json_t *a;
 
 	(void)timeout_ms;
-	if (!strncmp(command, "x-aerostat-balloon", 18) && !c->vm->driver)
+	if ((!strncmp(command, "x-aerostat-balloon", 18) ||
+	     !strcmp(command, "x-aerostat-trim")) &&
+	    !c->vm->driver)
 		return err_set(err, -EREMOTEIO, "the guest has no balloon driver");
-	a = answer(c->vm, command, args);
+	a = answer(c->vm, command, args, err);
+	if (!a)
+		return -EREMOTEIO;
 	if (ret)
 		*ret = json_incref(a);
 	json_decref(a);

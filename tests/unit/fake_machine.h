@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "vmm/machine/machine.h"
+#include "vmm/machine/trim.h"
 
 /* Tests read and write the fields. */
 struct balloon {
@@ -40,6 +41,8 @@ struct machine {
 	machine_event_fn listener;
 	void *opaque;
 	int pause_rc; /* what machine_pause() fails with; 0: nothing */
+	int trim_rc;  /* the same for machine_trim() */
+	struct trim_info trim;
 };
 
 /* A running VM of mem bytes, with a balloon (and its driver) or without. */
@@ -171,6 +174,46 @@ const struct vm_config *machine_config(const struct machine *m)
 enum machine_exit machine_exit_status(const struct machine *m)
 {
 	return m->exit_status;
+}
+
+/* ---- trim.h ---- */
+
+const char *trim_state_name(enum trim_state s)
+{
+	static const char *const names[] = {"none",	  "arming", "hinting",	 "sifting",
+					    "discarding", "done",   "cancelled", "failed"};
+
+	return names[s];
+}
+
+bool trim_active(enum trim_state s)
+{
+	return s >= TRIM_ARMING && s <= TRIM_DISCARDING;
+}
+
+int machine_trim(struct machine *m, struct err *err)
+{
+	if (m->trim_rc)
+		return err_set(err, m->trim_rc, "the fake says no");
+	if (!m->balloon.st.driver)
+		return err_set(err, -ENOTCONN, "nobody there");
+	if (trim_active(m->trim.state))
+		return err_set(err, -EBUSY, "a trim is under way");
+	m->trim = (struct trim_info){.state = TRIM_ARMING, .seq = m->trim.seq + 1};
+	return 0;
+}
+
+int machine_trim_cancel(struct machine *m)
+{
+	if (!trim_active(m->trim.state))
+		return -EINVAL;
+	m->trim.state = TRIM_CANCELLED;
+	return 0;
+}
+
+void machine_trim_query(struct machine *m, struct trim_info *out)
+{
+	*out = m->trim;
 }
 
 /* ---- balloon.h ---- */

@@ -45,9 +45,16 @@ START_TEST(usage_errors_name_the_option)
 	usage("--wait");
 	FAKE_RUN(&r, &cmd_balloon, "-n", "one", "--audit", "-d", "5");
 	usage("--deflate and --audit");
+	FAKE_RUN(&r, &cmd_balloon, "-n", "one", "--trim", "-i", "5");
+	usage("--inflate and --trim");
+	FAKE_RUN(&r, &cmd_balloon, "-n", "one", "--trim", "--audit");
+	usage("--trim and --audit");
+	FAKE_RUN(&r, &cmd_balloon, "-n", "one", "--trim=5");
+	usage("--trim takes no value");
 	FAKE_RUN(&r, &cmd_balloon, "-n", "one", "-i", "5", "-w", "--timeout", "0");
 	usage("--timeout");
 	ck_assert_uint_eq(fake_vms[0].target, 0);
+	ck_assert_uint_eq(fake_vms[0].trims, 0);
 }
 END_TEST
 
@@ -176,7 +183,72 @@ START_TEST(an_audit_fails_when_memory_is_in_use)
 }
 END_TEST
 
+START_TEST(a_trim_is_begun_and_left)
+{
+	one_vm();
+	FAKE_RUN(&r, &cmd_balloon, "-n", "one", "--trim");
+	ck_assert_int_eq(r.status, 0);
+	ck_assert_str_eq(r.out, "one: trimming\n");
+	ck_assert_str_eq(r.err, "");
+	ck_assert_uint_eq(fake_vms[0].trims, 1);
+	ck_assert_uint_eq(fake_vms[0].looks, 0);
+	ck_assert_uint_eq(fake_vms[0].targets, 0);
+	FAKE_RUN(&r, &cmd_balloon, "-n", "one", "--trim");
+	ck_assert_int_eq(r.status, 1);
+	ck_assert_str_eq(r.out, "");
+	ck_assert_str_eq(r.err, "aerostat: balloon: one: a trim is under way\n");
+	ck_assert_uint_eq(fake_vms[0].cancels, 0);
+}
+END_TEST
+
+START_TEST(a_trim_is_waited_for)
+{
+	one_vm();
+	fake_vms[0].free = 100 * MIB;
+	fake_vms[0].trim_seq = 41;
+	FAKE_RUN(&r, &cmd_balloon, "-n", "one", "--trim", "--wait");
+	ck_assert_int_eq(r.status, 0);
+	ck_assert_str_eq(r.out, "one: 99.0 MiB of 100.0 MiB free went to the host in 3.2 s; "
+				"12 pauses, the longest 4.1 ms\n");
+	ck_assert_str_eq(r.err, "");
+	one_vm();
+	fake_vms[0].trim_sticks = "hinting";
+	FAKE_RUN(&r, &cmd_balloon, "-n", "one", "--trim", "--wait", "--timeout", "1");
+	ck_assert_int_eq(r.status, 1);
+	ck_assert_str_eq(r.out, "");
+	ck_assert_msg(fake_lines(r.err, 1) && strstr(r.err, "after 1 s, so the trim was "
+							    "cancelled"),
+		      "%s", r.err);
+	ck_assert_uint_eq(fake_vms[0].cancels, 1);
+}
+END_TEST
+
+/* All have begun before the first is waited for. */
+START_TEST(all_guests_trim_at_the_same_time)
+{
+	one_vm();
+	fake_vms[0].free = 10 * MIB;
+	fake_vms[1] = fake_vms[2] = fake_vms[0];
+	fake_vms[0].trim_end = "failed";
+	fake_vms[0].trim_why = "it rained";
+	fake_vms[1].name = "three";
+	fake_vms[1].driver = false;
+	fake_vms[2].name = "two";
+	FAKE_RUN(&r, &cmd_balloon, "--all", "--trim", "--wait");
+	ck_assert_int_eq(r.status, 1);
+	/* One that didn't begin is said before one that was waited for. */
+	ck_assert_str_eq(r.err,
+			 "aerostat: balloon: three: the guest has no balloon driver\n"
+			 "aerostat: balloon: one: the trim failed: it rained; 0 B of 10.0 MiB "
+			 "free went to the host\n");
+	ck_assert_ptr_eq(strstr(r.out, "two: 9.0 MiB of 10.0 MiB free went to the host"),
+			 r.out);
+	ck_assert(fake_lines(r.out, 1));
+}
+END_TEST
+
 UNIT_MAIN("cmd_balloon", usage_errors_name_the_option, actions_are_relative_or_absolute_in_mib,
 	  wait_ends_when_reached, wait_tells_how_far_it_came, what_cannot_work_fails_at_once,
 	  one_bad_vm_does_not_keep_others_from_it, without_an_action_it_shows,
-	  an_audit_fails_when_memory_is_in_use)
+	  an_audit_fails_when_memory_is_in_use, a_trim_is_begun_and_left, a_trim_is_waited_for,
+	  all_guests_trim_at_the_same_time)

@@ -71,6 +71,15 @@ START_TEST(test_balloon)
 			      .skipped_stop = 58,
 			      .failed = 59,
 			      .ns = 60999},
+		.hint = {.state = HINT_FAILED,
+			 .why = HINT_WHY_NO_STOP,
+			 .id = 61,
+			 .blocks = 62,
+			 .bytes = 63,
+			 .useless = 64,
+			 .late_blocks = 65,
+			 .stray_commands = 66,
+			 .pinned = true},
 		.reclaim = {.pages = {.pending = 2,
 				      .discarded = 3,
 				      .double_inflates = 31,
@@ -114,6 +123,10 @@ START_TEST(test_balloon)
 		"\"skipped_rate_bytes\": 55, \"skipped_poison_bytes\": 56, "
 		"\"skipped_partial_bytes\": 57, \"skipped_stop_bytes\": 58, "
 		"\"failed_bytes\": 59, \"discard_us\": 60}, "
+		"\"hinting\": {\"state\": \"failed\", \"reason\": \"no stop\", \"id\": 61, "
+		"\"blocks\": 62, \"hinted_bytes\": 63, \"useless_blocks\": 64, "
+		"\"late_blocks\": 65, \"stray_commands\": 66, \"pinned\": true}, \"trim\": "
+		"null, "
 		"\"stats_interval_seconds\": 10, \"statistics\": null}");
 	json_decref(vm);
 }
@@ -133,6 +146,40 @@ START_TEST(test_balloon_that_never_moved)
 		json_incref(json_object_get(json_object_get(vm, "balloon"), "statistics")),
 		"{\"seq\": 1, \"age_ms\": 0, \"unknown_tags\": 3, \"bytes\": {\"free\": 77}, "
 		"\"counts\": {\"major-faults\": 17}}");
+	json_decref(vm);
+}
+END_TEST
+
+START_TEST(test_trim)
+{
+	struct qmp_fixture f;
+	json_t *vm;
+
+	qmp_fixture_setup(&f);
+	f.m.trim = (struct trim_info){.state = TRIM_FAILED,
+				      .why = "it rained",
+				      .seq = 1,
+				      .blocks = 2,
+				      .hinted = 3,
+				      .discarded = 4,
+				      .ballooned = 5,
+				      .failed = 6,
+				      .kept = UINT64_MAX,
+				      .pauses = 8,
+				      .pause_ns = 9999,
+				      .pause_max_ns = 10999,
+				      .elapsed_ns = 11999999};
+	vm = stat_vm(&f.vm);
+	assert_json(
+		json_incref(json_object_get(json_object_get(vm, "balloon"), "trim")),
+		"{\"seq\": 1, \"state\": \"failed\", \"reason\": \"it rained\", \"blocks\": 2, "
+		"\"hinted_bytes\": 3, \"discarded_bytes\": 4, \"ballooned_bytes\": 5, "
+		"\"failed_bytes\": 6, \"kept_bytes\": 9223372036854775807, \"pauses\": 8, "
+		"\"pause_us\": 9, \"pause_max_us\": 10, \"elapsed_ms\": 11}");
+	assert_json(json_incref(json_object_get(json_object_get(vm, "balloon"), "hinting")),
+		    "{\"state\": \"none\", \"reason\": \"\", \"id\": 0, \"blocks\": 0, "
+		    "\"hinted_bytes\": 0, \"useless_blocks\": 0, \"late_blocks\": 0, "
+		    "\"stray_commands\": 0, \"pinned\": false}");
 	json_decref(vm);
 }
 END_TEST
@@ -175,4 +222,4 @@ START_TEST(test_numbers_beyond_63_bits)
 END_TEST
 
 UNIT_MAIN("stat", test_vm_without_a_balloon, test_balloon, test_balloon_that_never_moved,
-	  test_all_statistics, test_numbers_beyond_63_bits)
+	  test_trim, test_all_statistics, test_numbers_beyond_63_bits)

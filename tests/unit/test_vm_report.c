@@ -115,5 +115,60 @@ START_TEST(what_the_guest_reported)
 }
 END_TEST
 
+START_TEST(what_the_guest_hinted)
+{
+	const char *finished = "{\"hinting\": {\"state\": \"finished\", \"reason\": \"\", "
+			       "\"id\": 2, \"blocks\": 3, \"hinted_bytes\": 8388608, "
+			       "\"pinned\": false}}";
+	const char *pinned = "{\"hinting\": {\"state\": \"failed\", \"reason\": \"no stop\", "
+			     "\"id\": 2, \"pinned\": true}}";
+
+	ck_assert(balloon_lines_have(finished,
+				     "  hinted free   8.0 MiB in 3 blocks, finished\n"));
+	ck_assert(balloon_lines_have(pinned,
+				     "  hinted free   0 B in 0 blocks, failed: no stop; "
+				     "the guest may still hold them\n"));
+	ck_assert(!balloon_lines_have("{\"hinting\": {\"state\": \"none\", \"id\": 0}}",
+				      "  hinted"));
+	ck_assert(!balloon_lines_have("{}", "  hinted"));
+}
+END_TEST
+
+START_TEST(the_last_trim)
+{
+	const char *done = "{\"trim\": {\"state\": \"done\", \"reason\": \"\", "
+			   "\"discarded_bytes\": 1048576, \"hinted_bytes\": 4194304, "
+			   "\"pauses\": 3, \"pause_max_us\": 4099, \"elapsed_ms\": 3210}}";
+	const char *failed = "{\"trim\": {\"state\": \"failed\", \"reason\": \"it rained\", "
+			     "\"hinted_bytes\": 4194304, \"elapsed_ms\": 700}}";
+
+	ck_assert(balloon_lines_have(done,
+				     "  trim          done, 1.0 MiB of 4.0 MiB free returned "
+				     "in 3.2 s; 3 pauses, the longest 4.1 ms\n"));
+	ck_assert(balloon_lines_have(failed,
+				     "  trim          failed: it rained, 0 B of 4.0 MiB "
+				     "free returned in 0.7 s\n"));
+	ck_assert(!balloon_lines_have("{\"trim\": null}", "  trim"));
+	ck_assert(!balloon_lines_have("{}", "  trim"));
+}
+END_TEST
+
+START_TEST(pauses_are_counted)
+{
+	json_t *j = json_pack("{s:i, s:i}", "pauses", 1, "pause_max_us", 2400);
+	char buf[REPORT_PAUSES];
+
+	ck_assert_str_eq(report_pauses(j, buf), "; 1 pause of 2.4 ms");
+	json_object_set_new(j, "pauses", json_integer(0));
+	ck_assert_str_eq(report_pauses(j, buf), "");
+	json_object_set_new(j, "pauses", json_integer(INT64_MAX));
+	json_object_set_new(j, "pause_max_us", json_integer(INT64_MAX));
+	report_pauses(j, buf);
+	ck_assert_ptr_eq(strstr(buf, "; 9223372036854775807 pauses, the longest 9"), buf);
+	json_decref(j);
+}
+END_TEST
+
 UNIT_MAIN("vm_report", a_balloon_in_one_line, members_may_be_missing_or_odd,
-	  what_memory_is_made_of, what_the_guest_reported)
+	  what_memory_is_made_of, what_the_guest_reported, what_the_guest_hinted, the_last_trim,
+	  pauses_are_counted)

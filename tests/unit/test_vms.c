@@ -5,6 +5,8 @@
 #include <errno.h>
 
 #include "tests/unit/fake_ctl.h"
+#include "vmm/base/clock.h"
+#include "vmm/cli/vms.h"
 
 static struct fake_run r;
 
@@ -89,6 +91,21 @@ START_TEST(the_choice_must_be_clear)
 }
 END_TEST
 
+static uint64_t pause_after(uint64_t took_ms)
+{
+	uint64_t now = clock_now_ns();
+
+	vms_poll_pause(now - took_ms * NSEC_PER_MSEC);
+	return (clock_now_ns() - now) / NSEC_PER_MSEC;
+}
+
+START_TEST(looks_take_little_of_a_vms_time)
+{
+	ck_assert_uint_ge(pause_after(0), 20);
+	ck_assert_uint_ge(pause_after(40), 200);
+}
+END_TEST
+
 UNIT_MAIN("vms", by_name_it_is_one, all_are_all, no_vms_are_no_error_for_all,
 	  the_dead_are_left_out_of_all, one_that_hangs_is_told_and_passed_over,
-	  the_choice_must_be_clear)
+	  the_choice_must_be_clear, looks_take_little_of_a_vms_time)

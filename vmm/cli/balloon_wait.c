@@ -3,27 +3,16 @@
 
 #include <stdbool.h>
 #include <string.h>
-#include <time.h>
 
 #include "vmm/base/clock.h"
 #include "vmm/base/size.h"
 #include "vmm/cli/vm_report.h"
-
-#define POLL_NS (20 * NSEC_PER_MSEC)
 
 /*
  * `stalled` says that nothing moved for a moment; a guest that is busy swapping or that shares
  * its CPU is stalled now and then, and goes on. Only one that stays so has no more to give.
  */
 #define GIVE_UP_NS (10 * NSEC_PER_SEC)
-
-static void sleep_ns(uint64_t ns)
-{
-	struct timespec t = {.tv_sec = (time_t)(ns / NSEC_PER_SEC),
-			     .tv_nsec = (long)(ns % NSEC_PER_SEC)};
-
-	nanosleep(&t, NULL);
-}
 
 static double seconds_since(uint64_t start_ns)
 {
@@ -102,7 +91,6 @@ void balloon_wait(struct cli_vms *v, struct cli_vm *vm, const struct balloon_wai
 
 	for (;;) {
 		uint64_t asked_ns = clock_now_ns();
-		uint64_t pause_ns;
 		json_t *stat;
 		bool over;
 
@@ -116,8 +104,7 @@ void balloon_wait(struct cli_vms *v, struct cli_vm *vm, const struct balloon_wai
 			sum_up(vm, w);
 		if (over || vm->failed)
 			return;
-		/* The VM walks its memory for each answer: take little of a big one's time. */
-		pause_ns = 5 * (clock_now_ns() - asked_ns);
-		sleep_ns(pause_ns > POLL_NS ? pause_ns : POLL_NS);
+		/* The VM walks its memory for each answer, which takes long in a big one. */
+		vms_poll_pause(asked_ns);
 	}
 }

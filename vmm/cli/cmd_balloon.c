@@ -5,13 +5,14 @@
 #include "vmm/base/clock.h"
 #include "vmm/base/size.h"
 #include "vmm/cli/balloon_wait.h"
+#include "vmm/cli/trim_wait.h"
 #include "vmm/cli/vm_report.h"
 #include "vmm/cli/vms.h"
 
 struct balloon_args {
 	struct cli_select select;
 	uint64_t inflate, deflate, target;
-	bool wait, audit;
+	bool wait, trim, audit;
 	uint32_t timeout; /* seconds */
 };
 
@@ -44,6 +45,11 @@ static const struct opt rows[] = {
 	 .max = 4096 * TIB,
 	 .help = "have the balloon hold SIZE in all: what the guest\ndoes without, not what is "
 		 "left to it"},
+	{.name = "trim",
+	 .type = OPT_FLAG,
+	 .offset = AT(trim),
+	 .help = "have the guest say what it has free, and give all of\nthat to the host, "
+		 "once"},
 	{.name = "audit",
 	 .type = OPT_FLAG,
 	 .offset = AT(audit),
@@ -63,17 +69,15 @@ static const struct opt rows[] = {
 };
 static const struct opt_table table = OPT_TABLE(rows);
 
-enum action { SHOW, INFLATE, DEFLATE, TARGET, AUDIT };
+enum action { SHOW, INFLATE, DEFLATE, TARGET, TRIM, AUDIT };
 
 /* The one action asked for; CLI_GO, or CLI_USAGE and it was said. */
 static int check(const struct balloon_args *a, const struct options_found *found,
 		 enum action *action)
 {
 	static const char *const names[] = {
-		[INFLATE] = "inflate",
-		[DEFLATE] = "deflate",
-		[TARGET] = "target",
-		[AUDIT] = "audit",
+		[INFLATE] = "inflate", [DEFLATE] = "deflate", [TARGET] = "target",
+		[TRIM] = "trim",       [AUDIT] = "audit",
 	};
 
 	*action = SHOW;
@@ -88,9 +92,8 @@ static int check(const struct balloon_args *a, const struct options_found *found
 		*action = (enum action)i;
 	}
 	if ((*action == SHOW || *action == AUDIT) && a->wait) {
-		cli_error(
-			&cmd_balloon,
-			"-w/--wait waits for an action; give --inflate, --deflate or --target");
+		cli_error(&cmd_balloon, "-w/--wait waits for an action; give --inflate, "
+					"--deflate, --target or --trim");
 		return CLI_USAGE;
 	}
 	return cli_select_check(&cmd_balloon, &a->select);
@@ -125,6 +128,21 @@ static void show(struct cli_vms *v)
 	}
 }
 
+/*
+ * What to wait for, one of `size` bytes for each VM: all guests work at the same time, then one
+ * after the other is waited for. All zeros, the caller's to free; NULL: said.
+ */
+static void *waits(struct cli_vms *v, size_t size)
+{
+	void *w = calloc(v->n + 1, size);
+
+	if (!w) {
+		cli_error(v->command, "out of memory");
+		v->failed = true;
+	}
+	return w;
+}
+
 /* As a check does: a page in use again is a failure, which a script sees by the status. */
 static void audit(struct cli_vms *v)
 {
@@ -145,6 +163,38 @@ static void audit(struct cli_vms *v)
 			printf("%s: %s went to the host, none of it is in use again\n",
 			       vm->name, cli_size(gone));
 	}
+}
+
+/* Begin one VM's trim and note in *w what to wait for. */
+static void begin_trim(struct cli_vms *v, struct cli_vm *vm, struct trim_wait *w)
+{
+	json_t *answer;
+
+	w->start_ns = clock_now_ns();
+	if (vms_execute(v, vm, "x-aerostat-trim", NULL, &answer))
+		return;
+	w->seq = report_number(answer, "seq");
+	json_decref(answer);
+}
+
+static void trim(struct cli_vms *v, const struct balloon_args *a)
+{
+	struct trim_wait *w = waits(v, sizeof(*w));
+
+	if (!w)
+		return;
+	for (size_t i = 0; i < v->n; i++)
+		begin_trim(v, &v->vm[i], &w[i]);
+	for (size_t i = 0; i < v->n; i++) {
+		w[i].deadline_ns = w[i].start_ns + a->timeout * NSEC_PER_SEC;
+		if (v->vm[i].failed)
+			continue;
+		if (a->wait)
+			trim_wait(v, &v->vm[i], &w[i]);
+		else
+			printf("%s: trimming\n", v->vm[i].name);
+	}
+	free(w);
 }
 
 static json_t *action_args(const struct balloon_args *a, enum action action)
@@ -181,14 +231,10 @@ static void set(struct cli_vms *v, struct cli_vm *vm, json_t *command_args,
 
 static void act(struct cli_vms *v, const struct balloon_args *a, enum action action)
 {
-	struct balloon_wait *w = calloc(v->n + 1, sizeof(*w));
+	struct balloon_wait *w = waits(v, sizeof(*w));
 
-	if (!w) {
-		cli_error(v->command, "out of memory");
-		v->failed = true;
+	if (!w)
 		return;
-	}
-	/* All guests work at the same time; then one after the other is waited for. */
 	for (size_t i = 0; i < v->n; i++)
 		set(v, &v->vm[i], action_args(a, action), &w[i]);
 	for (size_t i = 0; i < v->n; i++) {
@@ -220,6 +266,8 @@ static int balloon_main(int argc, char **argv)
 		show(&v);
 	else if (action == AUDIT)
 		audit(&v);
+	else if (action == TRIM)
+		trim(&v, &args);
 	else
 		act(&v, &args, action);
 	status = vms_status(&v);
@@ -234,9 +282,10 @@ const struct command cmd_balloon = {
 		 "shown.\n"
 		 "With --wait the exit status is 1 when the guest does not get there: nothing "
 		 "moved\n"
-		 "for 10 seconds, or the time was up; how far it came is printed. With --audit "
-		 "it is 1\n"
-		 "when memory of the balloon is in use again.",
+		 "for 10 seconds, or the time was up; how far it came is printed. A trim is "
+		 "cancelled\n"
+		 "when the time is up. With --audit it is 1 when memory of the balloon is in "
+		 "use again.",
 	.table = &table,
 	.main = balloon_main,
 };

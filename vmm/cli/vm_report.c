@@ -44,6 +44,23 @@ const char *report_balloon(const json_t *balloon, char buf[REPORT_BALLOON])
 	return buf;
 }
 
+#define COUNT(j, key) ((unsigned long long)report_number(j, key))
+
+const char *report_pauses(const json_t *trim, char buf[REPORT_PAUSES])
+{
+	uint64_t pauses = report_number(trim, "pauses");
+	double longest = (double)report_number(trim, "pause_max_us") / 1e3;
+
+	if (!pauses)
+		buf[0] = '\0';
+	else if (pauses == 1)
+		snprintf(buf, REPORT_PAUSES, "; 1 pause of %.1f ms", longest);
+	else
+		snprintf(buf, REPORT_PAUSES, "; %llu pauses, the longest %.1f ms",
+			 COUNT(trim, "pauses"), longest);
+	return buf;
+}
+
 static void line(FILE *out, const char *label, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
@@ -62,8 +79,6 @@ static void size_line(FILE *out, const char *label, const json_t *j, const char 
 {
 	line(out, label, "%s", cli_size(report_number(j, key)));
 }
-
-#define COUNT(j, key) ((unsigned long long)report_number(j, key))
 
 static void report_reclaim(const json_t *r, FILE *out)
 {
@@ -92,6 +107,33 @@ static void report_reporting(const json_t *b, FILE *out)
 		line(out, "  poison", "the guest fills free pages, so they are not returned");
 }
 
+static void report_hinting(const json_t *h, FILE *out)
+{
+	const char *state = report_text(h, "state");
+	const char *reason = report_text(h, "reason");
+
+	if (!report_number(h, "id"))
+		return;
+	line(out, "  hinted free", "%s in %llu blocks, %s%s%s%s",
+	     cli_size(report_number(h, "hinted_bytes")), COUNT(h, "blocks"), state,
+	     *reason ? ": " : "", reason,
+	     is_true(h, "pinned") ? "; the guest may still hold them" : "");
+}
+
+static void report_trim(const json_t *t, FILE *out)
+{
+	const char *reason = report_text(t, "reason");
+	char pauses[REPORT_PAUSES];
+
+	if (!json_is_object(t))
+		return;
+	line(out, "  trim", "%s%s%s, %s of %s free returned in %.1f s%s",
+	     report_text(t, "state"), *reason ? ": " : "", reason,
+	     cli_size(report_number(t, "discarded_bytes")),
+	     cli_size(report_number(t, "hinted_bytes")),
+	     (double)report_number(t, "elapsed_ms") / 1e3, report_pauses(t, pauses));
+}
+
 static void report_balloon_lines(const json_t *b, FILE *out)
 {
 	char text[REPORT_BALLOON];
@@ -110,6 +152,8 @@ static void report_balloon_lines(const json_t *b, FILE *out)
 	line(out, "  trouble", "%llu deflated for lack of memory, %llu violations",
 	     COUNT(b, "oom_deflates"), COUNT(b, "violations"));
 	report_reporting(b, out);
+	report_hinting(json_object_get(b, "hinting"), out);
+	report_trim(json_object_get(b, "trim"), out);
 	report_reclaim(json_object_get(b, "reclaim"), out);
 }
 

@@ -20,6 +20,13 @@ const char *report_text(const json_t *j, const char *key);
 #define REPORT_BALLOON 128
 const char *report_balloon(const json_t *balloon, char buf[REPORT_BALLOON]);
 
+/*
+ * How often and how long a trim halted the guest, as the rest of a line: "; 12 pauses, the
+ * longest 4.1 ms", or "" when it never did. Returns buf.
+ */
+#define REPORT_PAUSES 64
+const char *report_pauses(const json_t *trim, char buf[REPORT_PAUSES]);
+
 /* The whole VM as aligned lines. */
 void report_vm(const json_t *vm, FILE *out);
 

@@ -6,6 +6,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+
+#include "vmm/base/clock.h"
+
+/* Between two looks at a VM: at least this long, and so many times as long as the look took. */
+#define POLL_NS	   (20 * NSEC_PER_MSEC)
+#define POLL_SHARE 5
 
 int cli_select_check(const struct command *c, const struct cli_select *s)
 {
@@ -132,6 +139,18 @@ int vms_execute(struct cli_vms *v, struct cli_vm *vm, const char *command, json_
 	if (rc)
 		vms_fail(v, vm, rc, &err);
 	return rc;
+}
+
+void vms_poll_pause(uint64_t asked_ns)
+{
+	uint64_t ns = POLL_SHARE * (clock_now_ns() - asked_ns);
+	struct timespec t;
+
+	if (ns < POLL_NS)
+		ns = POLL_NS;
+	t.tv_sec = (time_t)(ns / NSEC_PER_SEC);
+	t.tv_nsec = (long)(ns % NSEC_PER_SEC);
+	nanosleep(&t, NULL);
 }
 
 int vms_tell(const struct command *c, int argc, char **argv, const char *command)

@@ -9,6 +9,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "vmm/cli/cli.h"
 #include "vmm/ctl/client.h"
@@ -76,6 +77,9 @@ void vms_fail(struct cli_vms *v, struct cli_vm *vm, int rc, const struct err *er
  */
 int vms_execute(struct cli_vms *v, struct cli_vm *vm, const char *command, json_t *args,
 		json_t **ret);
+
+/* Sleep before a VM is asked again that was asked at asked_ns: take little of its time. */
+void vms_poll_pause(uint64_t asked_ns);
 
 /*
  * The whole of a command whose table is CLI_SELECT_ROWS(struct vms_tell_args) and which sends

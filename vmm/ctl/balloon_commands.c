@@ -7,7 +7,7 @@
 #include "vmm/ctl/stat.h"
 #include "vmm/mem/gmem.h"
 
-static struct balloon *balloon_of(struct qmp_call *c)
+struct balloon *qmp_balloon_of(struct qmp_call *c)
 {
 	struct balloon *b = machine_balloon(c->vm->machine);
 
@@ -55,7 +55,7 @@ static int set_target(struct qmp_call *c, struct balloon *b, uint64_t *bytes)
 json_t *qmp_balloon(struct qmp_call *c, json_t *args)
 {
 	uint64_t keep = (uint64_t)json_integer_value(json_object_get(args, "value"));
-	struct balloon *b = balloon_of(c);
+	struct balloon *b = qmp_balloon_of(c);
 	uint64_t take;
 	int rc;
 
@@ -69,7 +69,7 @@ json_t *qmp_balloon(struct qmp_call *c, json_t *args)
 
 json_t *qmp_query_balloon(struct qmp_call *c, json_t *args)
 {
-	struct balloon *b = balloon_of(c);
+	struct balloon *b = qmp_balloon_of(c);
 	struct balloon_status st;
 
 	(void)args;
@@ -93,7 +93,7 @@ json_t *qmp_balloon_target(struct qmp_call *c, json_t *args)
 {
 	const json_t *target = json_object_get(args, "target");
 	const json_t *relative = json_object_get(args, "relative");
-	struct balloon *b = balloon_of(c);
+	struct balloon *b = qmp_balloon_of(c);
 	struct balloon_status st;
 	uint64_t bytes;
 	int rc;
@@ -115,7 +115,7 @@ json_t *qmp_balloon_target(struct qmp_call *c, json_t *args)
 json_t *qmp_balloon_stats(struct qmp_call *c, json_t *args)
 {
 	const json_t *max_age = json_object_get(args, "max_age_ms");
-	struct balloon *b = balloon_of(c);
+	struct balloon *b = qmp_balloon_of(c);
 	struct balloon_stats s;
 	uint64_t age_ms = 0, seq = 0;
 	bool have, fresh;
@@ -139,7 +139,7 @@ json_t *qmp_stats_interval(struct qmp_call *c, json_t *args)
 	json_int_t seconds = json_integer_value(json_object_get(args, "seconds"));
 	int rc;
 
-	if (!balloon_of(c))
+	if (!qmp_balloon_of(c))
 		return NULL;
 	rc = machine_set_stats_interval(c->vm->machine, (uint32_t)seconds);
 	return rc ? fail(c, rc) : json_object();
@@ -147,7 +147,7 @@ json_t *qmp_stats_interval(struct qmp_call *c, json_t *args)
 
 json_t *qmp_audit(struct qmp_call *c, json_t *args)
 {
-	struct balloon *b = balloon_of(c);
+	struct balloon *b = qmp_balloon_of(c);
 	struct audit a;
 	int rc;
 

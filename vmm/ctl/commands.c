@@ -126,6 +126,12 @@ static const struct command_spec commands[] = {
 	 true,
 	 {{"seconds", ARG_INTEGER, true, 0, UINT32_MAX}}},
 	{"x-aerostat-audit", qmp_audit, true, {{0}}},
+	{"x-aerostat-trim", qmp_trim, true, {{0}}},
+	{"x-aerostat-trim-cancel",
+	 qmp_trim_cancel,
+	 true,
+	 {{"seq", ARG_INTEGER, false, 1, INT64_MAX}}},
+	{"x-aerostat-query-trim", qmp_query_trim, true, {{0}}},
 };
 
 #define NCOMMANDS (sizeof(commands) / sizeof(commands[0]))

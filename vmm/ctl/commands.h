@@ -42,10 +42,23 @@
  *                         "skipped_poison_bytes", "skipped_partial_bytes",
  *                         "skipped_stop_bytes", "failed_bytes", see struct
  *                         balloon_reporting; "discard_us": the time it took},
+ *             "hinting": {"state": "none" | "requested" | "running" | "guest-done" |
+ *                                  "finished" | "cancelled" | "failed",
+ *                         "reason" (why it failed, else ""), "id", "blocks",
+ *                         "hinted_bytes", "useless_blocks", "late_blocks",
+ *                         "stray_commands", "pinned": bool}: the free page hints of the
+ *                         session, or the last one, see struct hint_info,
+ *             "trim": null (none yet) or TRIM,
  *             "stats_interval_seconds": n, "statistics": null (none yet) or STATISTICS}}
  *     STATISTICS is what the guest last told of itself, names as in balloon_stats_name():
  *        {"seq": n, "age_ms": n, "unknown_tags": n,
  *         "bytes": {"free": n, ...}, "counts": {"major-faults": n, ...}}
+ *     TRIM is the trim that is under way, or the last one, see struct trim_info:
+ *        {"seq": n (counts trims, from 1), "state": "none" | "arming" | "hinting" |
+ *         "sifting" | "discarding" | "done" | "cancelled" | "failed",
+ *         "reason" (why it failed, else ""), "blocks", "hinted_bytes", "discarded_bytes",
+ *         "ballooned_bytes", "failed_bytes", "kept_bytes", "pauses", "pause_us",
+ *         "pause_max_us", "elapsed_ms"}
  *
  * x-aerostat-balloon-stats {"max_age_ms": n?}
  *     -> {"fresh": bool, "seq": n, "statistics": null or STATISTICS}
@@ -63,6 +76,20 @@
  *     How much of the balloon has gone back to the host, and how much of that is in the host's
  *     memory still or again: because the guest used it, because khugepaged filled a huge page,
  *     or because a part of a shared transparent huge page was zeroed but could not be freed.
+ *
+ * x-aerostat-trim
+ *     -> {"seq": n}
+ *     Begin to give the host what the guest has free right now; x-aerostat-query-trim tells how
+ *     far it is. One at a time. The guest must have hints, and the VM must run.
+ *
+ * x-aerostat-trim-cancel {"seq": n?}
+ *     -> {}
+ *     End the trim that is under way; with seq, if it is that one. An error when none is. What
+ *     the host got until now it keeps.
+ *
+ * x-aerostat-query-trim
+ *     -> TRIM
+ *     Unlike x-aerostat-stat this walks no memory.
  *
  * Errors have QEMU's classes. DeviceNotActive: the VM has no balloon, or the guest has no
  * driver for it (BALLOON_NO_DRIVER); CommandNotFound; the rest is GenericError.
@@ -82,8 +109,8 @@
 json_t *qmp_execute(struct qmp_call *c, const char *name, json_t *args);
 
 /*
- * Handlers of the table that are in balloon_commands.c. The table has checked the arguments,
- * and that there is a machine.
+ * Handlers of the table that are in balloon_commands.c and trim_commands.c. The table has
+ * checked the arguments, and that there is a machine.
  */
 json_t *qmp_balloon(struct qmp_call *c, json_t *args);
 json_t *qmp_query_balloon(struct qmp_call *c, json_t *args);
@@ -91,5 +118,11 @@ json_t *qmp_balloon_target(struct qmp_call *c, json_t *args);
 json_t *qmp_balloon_stats(struct qmp_call *c, json_t *args);
 json_t *qmp_stats_interval(struct qmp_call *c, json_t *args);
 json_t *qmp_audit(struct qmp_call *c, json_t *args);
+json_t *qmp_trim(struct qmp_call *c, json_t *args);
+json_t *qmp_trim_cancel(struct qmp_call *c, json_t *args);
+json_t *qmp_query_trim(struct qmp_call *c, json_t *args);
+
+/* The VM's balloon, or NULL with c->error filled. */
+struct balloon *qmp_balloon_of(struct qmp_call *c);
 
 #endif

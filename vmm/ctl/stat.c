@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include "vmm/base/clock.h"
 #include "vmm/mem/gmem.h"
 
 json_t *stat_number(uint64_t v)
@@ -85,6 +86,37 @@ static json_t *reporting_json(const struct balloon_reporting *r)
 			 "discard_us", stat_number(r->ns / 1000));
 }
 
+json_t *stat_trim(const struct trim_info *t)
+{
+	return json_pack("{s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+			 "seq", stat_number(t->seq), "state", trim_state_name(t->state),
+			 "reason", t->why, "blocks", stat_number(t->blocks), "hinted_bytes",
+			 stat_number(t->hinted), "discarded_bytes", stat_number(t->discarded),
+			 "ballooned_bytes", stat_number(t->ballooned), "failed_bytes",
+			 stat_number(t->failed), "kept_bytes", stat_number(t->kept), "pauses",
+			 stat_number(t->pauses), "pause_us", stat_number(t->pause_ns / 1000),
+			 "pause_max_us", stat_number(t->pause_max_ns / 1000), "elapsed_ms",
+			 stat_number(t->elapsed_ns / NSEC_PER_MSEC));
+}
+
+static json_t *latest_trim(struct machine *m)
+{
+	struct trim_info t;
+
+	machine_trim_query(m, &t);
+	return t.state == TRIM_NONE ? json_null() : stat_trim(&t);
+}
+
+static json_t *hinting_json(const struct hint_info *h)
+{
+	return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:b}", "state",
+			 hint_state_name(h->state), "reason", hint_why_name(h->why), "id",
+			 stat_number(h->id), "blocks", stat_number(h->blocks), "hinted_bytes",
+			 stat_number(h->bytes), "useless_blocks", stat_number(h->useless),
+			 "late_blocks", stat_number(h->late_blocks), "stray_commands",
+			 stat_number(h->stray_commands), "pinned", h->pinned);
+}
+
 static json_t *counters_json(const struct balloon_status *st)
 {
 	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "oom_deflates",
@@ -95,8 +127,9 @@ static json_t *counters_json(const struct balloon_status *st)
 			 stat_number(st->violations));
 }
 
-static json_t *balloon_json(struct balloon *b)
+static json_t *balloon_json(struct machine *m)
 {
+	struct balloon *b = machine_balloon(m);
 	struct balloon_status st;
 	json_t *o, *more;
 
@@ -115,6 +148,8 @@ static json_t *balloon_json(struct balloon *b)
 	    json_object_set_new(o, "reclaim", reclaim_json(&st.reclaim)) ||
 	    json_object_set_new(o, "poison", json_integer(st.poison)) ||
 	    json_object_set_new(o, "reporting", reporting_json(&st.reporting)) ||
+	    json_object_set_new(o, "hinting", hinting_json(&st.hint)) ||
+	    json_object_set_new(o, "trim", latest_trim(m)) ||
 	    json_object_set_new(o, "stats_interval_seconds",
 				json_integer(balloon_stats_interval(b))) ||
 	    json_object_set_new(o, "statistics", latest_statistics(b))) {
@@ -156,7 +191,7 @@ json_t *stat_vm(const struct qmp_vm *vm)
 		      stat_number(i.console_out), "console_dropped_bytes",
 		      stat_number(i.console_dropped));
 	if (json_object_set_new(o, "memory", memory_json(&i.memory)) ||
-	    json_object_set_new(o, "balloon", balloon_json(machine_balloon(vm->machine)))) {
+	    json_object_set_new(o, "balloon", balloon_json(vm->machine))) {
 		json_decref(o);
 		o = NULL;
 	}
