@@ -144,30 +144,26 @@ void balloon_worker_kick(struct balloon *b)
 	pthread_mutex_unlock(&w->lock);
 }
 
-void balloon_worker_stop(struct balloon *b)
+/* returned: until what was discarded last has been returned, too. */
+static void stop(struct report_worker *w, bool returned)
 {
-	struct report_worker *w = &b->worker;
-
 	if (!w->threaded)
 		return;
 	pthread_mutex_lock(&w->lock);
 	w->stop = true;
-	while (w->phase == WORKER_DISCARDING)
+	while (w->phase == WORKER_DISCARDING || (returned && w->phase == WORKER_RETURNING))
 		pthread_cond_wait(&w->change, &w->lock);
 	pthread_mutex_unlock(&w->lock);
 }
 
+void balloon_worker_stop(struct balloon *b)
+{
+	stop(&b->worker, false);
+}
+
 void balloon_worker_wait(struct balloon *b)
 {
-	struct report_worker *w = &b->worker;
-
-	if (!w->threaded)
-		return;
-	pthread_mutex_lock(&w->lock);
-	w->stop = true;
-	while (w->phase != WORKER_IDLE)
-		pthread_cond_wait(&w->change, &w->lock);
-	pthread_mutex_unlock(&w->lock);
+	stop(&b->worker, true);
 }
 
 bool balloon_worker_stopped(struct balloon *b)
