@@ -81,6 +81,7 @@ WRAP_test_dirty          := ioctl
 WRAP_test_trim           := ioctl clock_now_ns loop_timer_create loop_timer_set loop_timer_destroy \
                             loop_add loop_del loop_stop vcpus_pause vcpus_resume balloon_hint_take
 WRAP_test_trim_ends      := $(WRAP_test_trim)
+WRAP_test_trim_parts     := $(WRAP_test_trim)
 WRAP_test_trim_pause     := $(WRAP_test_trim)
 
 $(B)/unit/%: $(B)/san/tests/unit/%.o $(B)/san/libtest.a $(B)/san/libaerostat.a

@@ -153,13 +153,12 @@ void balloon_resume(struct balloon *b);
  * 5.5.6.5): a trim (vmm/machine/trim.h), a snapshot, a round of a migration. Hints are only
  * collected here; what may be done with them when is hintset.h's matter. One session at a time:
  *
- *   the owner's logs of writes are on and armed (vmm/kvm/dirty.h, gmem_dirty_start())
- *   balloon_hint_start()	the guest is asked
- *   hint_fd is signalled	each time the session has another state, see
- * balloon_hint_query() balloon_hint_take()	when it is guest-done: the set becomes the
- * owner's
+ *   the owner's logs of writes are on and armed: vmm/kvm/dirty.h, gmem_dirty_start()
+ *   start: the guest is asked
+ *   hint_fd is signalled each time the session has another state: query
+ *   take, when it is guest-done: the set becomes the owner's
  *   ...
- *   balloon_hint_end()		the guest gets its memory back
+ *   end: the guest gets its memory back
  *
  * hint.h has the states. A session that fails by itself, because the driver resets the device
  * or breaks the rules, or the time is up, needs no balloon_hint_end(): it is -EINVAL then, and
@@ -175,9 +174,15 @@ int balloon_hint_start(struct balloon *b, uint64_t timeout_ns);
 void balloon_hint_query(struct balloon *b, struct hint_info *out);
 /* The guest gets timeout_ns from now on, for what it is at. */
 void balloon_hint_defer(struct balloon *b, uint64_t timeout_ns);
-/* What the guest hinted: the caller's to destroy. NULL unless guest-done, and the second time.
- */
+/* What was hinted: the caller's to destroy. NULL unless guest-done, and the second time. */
 struct hintset *balloon_hint_take(struct balloon *b);
+/*
+ * A part of it, what was hinted since the last take, while the guest goes on. NULL unless
+ * running, or when out of memory: it is in the next one then. Pages may come in more than one.
+ */
+struct hintset *balloon_hint_take_part(struct balloon *b);
+/* Of what isn't taken yet: pages whose bit is set in map (one per page of gmem) drop out. */
+void balloon_hint_forget(struct balloon *b, const uint64_t *map);
 /* how: HINT_FINISHED, HINT_CANCELLED or HINT_FAILED (by the host). 0 or -EINVAL. */
 int balloon_hint_end(struct balloon *b, enum hint_state how);
 

@@ -141,6 +141,29 @@ struct hintset *balloon_hint_take(struct balloon *b)
 	return set;
 }
 
+struct hintset *balloon_hint_take_part(struct balloon *b)
+{
+	struct hintset *fresh = hintset_create(b->dev.mem), *set = NULL;
+
+	virtio_lock(&b->dev);
+	if (fresh && b->hint.info.state == HINT_RUNNING) {
+		set = b->hints;
+		b->hints = fresh;
+		fresh = NULL;
+	}
+	virtio_unlock(&b->dev);
+	hintset_destroy(fresh);
+	return set;
+}
+
+void balloon_hint_forget(struct balloon *b, const uint64_t *map)
+{
+	virtio_lock(&b->dev);
+	if (b->hints)
+		hintset_drop(b->hints, map);
+	virtio_unlock(&b->dev);
+}
+
 static int end(struct hint *h, enum hint_state how)
 {
 	uint64_t now = clock_now_ns();

@@ -99,7 +99,7 @@ struct hint_info {
 	uint64_t requested_ns, started_ns, stopped_ns, ended_ns;
 
 	uint64_t blocks;  /* collected */
-	uint64_t bytes;	  /* of those, no page counted twice */
+	uint64_t bytes;	  /* of those; no page counted twice in what is taken at once */
 	uint64_t useless; /* blocks that hold no whole page of RAM, were too large, or known */
 
 	/* Of all sessions: what came outside of one that was running. */

@@ -394,6 +394,35 @@ START_TEST(ballooned_pages_stay_ballooned)
 }
 END_TEST
 
+START_TEST(taken_in_parts)
+{
+	uint64_t map[(RAM_PAGES + 63) / 64] = {0};
+	struct hintset *set;
+
+	fix_hints_up(&f);
+	ck_assert_ptr_null(balloon_hint_take_part(f.b));
+	fix_hint_start(&f);
+	ck_assert_ptr_null(balloon_hint_take_part(f.b));
+	lx_hint_command(&f, lx_hint_field(&f));
+	lx_hint_block(&f, DATA_PFN, 100);
+	set = balloon_hint_take_part(f.b);
+	ck_assert_uint_eq(hintset_pages(set), 100);
+	hintset_destroy(set);
+	/* Once more, and one that is forgotten again. */
+	lx_hint_block(&f, DATA_PFN, 100);
+	map[DATA_PFN / 64] = 1;
+	balloon_hint_forget(f.b, map);
+	lx_hint_command(&f, HINT_ID_STOP);
+	ck_assert_uint_eq(fix_hint(&f).bytes, PAGE(200));
+	ck_assert_ptr_null(balloon_hint_take_part(f.b));
+	set = balloon_hint_take(f.b);
+	ck_assert_uint_eq(hintset_pages(set), 99);
+	hintset_destroy(set);
+	balloon_hint_forget(f.b, map);
+	fix_fini(&f);
+}
+END_TEST
+
 /* ---- at rest ---- */
 
 static void *kick_from_elsewhere(void *opaque)
@@ -426,4 +455,4 @@ UNIT_MAIN("balloon_hint", a_session, a_resize_changes_nothing, ends_by_the_host,
 	  a_set_outlives_its_session, a_reset_ends_a_session, a_reset_between_sessions,
 	  a_second_driver, another_queue_breaks_the_device, the_time_is_up, too_late_a_start,
 	  nobody_to_ask, one_at_a_time, not_before_the_guest_read_done, the_field_is_ours,
-	  ballooned_pages_stay_ballooned, nothing_is_written_while_it_is_still)
+	  ballooned_pages_stay_ballooned, taken_in_parts, nothing_is_written_while_it_is_still)

@@ -41,7 +41,9 @@ struct machine_trim {
 	int hint_fd; /* eventfd: the hint session has another state */
 	struct loop_timer *timer;
 	struct kvm_dirty dirty;
-	struct hintset *set; /* from sifting on */
+	struct hintset *set; /* while sifting and discarding */
+	bool last;	     /* it is: the guest has hinted all it had */
+	uint64_t taken;	     /* bytes that were hinted when the last set was taken */
 	uint64_t at;	     /* where the slices of a step are, an index */
 	bool rearmed;	     /* while sifting: the log was, after its first look */
 	uint64_t chunk;	     /* pages to discard at once */

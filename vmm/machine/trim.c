@@ -4,9 +4,9 @@
  * clients and the console are served in between, and the guest gets its locks.
  *
  * What the order of the steps rests on: the logs are armed before the guest is asked, so they
- * know every write since its hint. A page is armed anew only when it is in the set already,
- * the guest hints nothing more, and its contents are looked at after that; so a write that the
- * log forgets is one whose outcome is seen.
+ * know every write since its hint. A page is armed anew only when it is in the set at hand, and
+ * its contents are looked at after that: so a write that the log forgets is one whose outcome
+ * is seen. If the guest hinted it once more meanwhile, that hint is forgotten with the write.
  */
 #include "vmm/machine/trim.h"
 
@@ -160,20 +160,21 @@ static void arm(struct machine *m)
 		ask(m);
 }
 
+/* Is there enough that was hinted, and not taken? */
+static bool part_is_due(const struct machine *m)
+{
+	uint64_t share = (m->mem.npages << GMEM_PAGE_SHIFT) / 64;
+
+	return m->trim.info.hinted - m->trim.taken >= (share > TRIM_PART ? share : TRIM_PART);
+}
+
 /* What was written since the hints began may be zeros nevertheless: that is looked at next. */
 static void begin_sifting(struct machine *m)
 {
 	struct machine_trim *t = &m->trim;
-	struct hint_info hint;
 	struct err err;
 
-	t->set = balloon_hint_take(m->balloon);
-	if (!t->set) {
-		/* The guest runs: its session was there a moment ago. */
-		look(m, &hint);
-		fail_session(m, &hint);
-		return;
-	}
+	t->taken = t->info.hinted;
 	if (kvm_dirty_fetch(&t->dirty, &err)) {
 		fail(m, err.msg);
 		return;
@@ -187,15 +188,23 @@ static void begin_sifting(struct machine *m)
 
 static void watch(struct machine *m)
 {
+	struct machine_trim *t = &m->trim;
 	struct hint_info hint;
 
 	if (!look(m, &hint)) {
 		fail_session(m, &hint);
-	} else if (hint.state == HINT_GUEST_DONE) {
-		begin_sifting(m);
-	} else {
-		call_again(m, WATCH_NS);
+		return;
 	}
+	t->last = hint.state == HINT_GUEST_DONE;
+	if (t->last)
+		t->set = balloon_hint_take(m->balloon);
+	else if (part_is_due(m))
+		t->set = balloon_hint_take_part(m->balloon);
+	/* The guest runs: its session may have gone on, or ended, since that look. */
+	if (t->set)
+		begin_sifting(m);
+	else
+		call_again(m, t->last ? 1 : WATCH_NS);
 }
 
 /* ---- sifting ---- */
@@ -211,6 +220,7 @@ static void rearm(struct machine *m)
 		return;
 	}
 	if (!rc) {
+		balloon_hint_forget(m->balloon, t->dirty.map);
 		t->rearmed = true;
 		t->at = 0;
 	}
@@ -268,10 +278,19 @@ static int turn(struct machine *m, bool *more, struct err *err)
 	return rc;
 }
 
-static void finish(struct machine *m)
+/* All of the set was seen to. */
+static void next_set(struct machine *m)
 {
-	struct trim_info *info = &m->trim.info;
+	struct machine_trim *t = &m->trim;
+	struct trim_info *info = &t->info;
 
+	if (!t->last) {
+		hintset_destroy(t->set);
+		t->set = NULL;
+		info->state = TRIM_HINTING;
+		call_again(m, 1);
+		return;
+	}
 	info->kept = info->hinted - info->discarded - info->ballooned - info->failed;
 	end(m, TRIM_DONE, "");
 }
@@ -297,7 +316,7 @@ static void discard(struct machine *m)
 	info->pause_ns += pause;
 	if (pause > info->pause_max_ns)
 		info->pause_max_ns = pause;
-	if (hint.state != HINT_GUEST_DONE)
+	if (hint.state != HINT_GUEST_DONE && hint.state != HINT_RUNNING)
 		fail_session(m, &hint);
 	else if (st.poison)
 		fail(m, "the guest wants its free pages to keep what they hold");
@@ -306,7 +325,7 @@ static void discard(struct machine *m)
 	else if (more)
 		call_again(m, 2 * pause);
 	else
-		finish(m);
+		next_set(m);
 }
 
 /* ---- from outside ---- */
@@ -432,7 +451,7 @@ int machine_trim(struct machine *m, struct err *err)
 	t->info = (struct trim_info){.state = TRIM_ARMING, .seq = t->info.seq + 1};
 	t->start_ns = clock_now_ns();
 	t->give_up_ns = t->start_ns + TRIM_TIMEOUT_NS;
-	t->at = 0;
+	t->at = t->taken = 0;
 	t->chunk = CHUNK_FIRST;
 	call_again(m, 1);
 	return 0;

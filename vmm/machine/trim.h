@@ -9,10 +9,14 @@
  *   discarding  in turns: vCPUs park, the logs tell what was written, some of the rest goes to
  *               the host, vCPUs run. About TRIM_TURN_NS each, and twice that long in between
  *
- * then DONE, and the guest uses its memory again as if nothing had been. A page goes only if
- * nobody wrote it between the hint and the discard, or if it holds zeros; and nobody can write
- * it while it goes. The guest may take hinted pages back at any moment, and does when it is
- * short of memory.
+ * then DONE, and the guest uses its memory again as if nothing had been. A guest that writes
+ * all that it hints (init_on_alloc) takes memory from the host for what it never touched
+ * before. So that this doesn't become much, what it hinted is sifted and discarded while it
+ * goes on, a part at a time: TRIM_PART, or a 64th of its memory when that is more.
+ *
+ * A page goes only if nobody wrote it between the hint and the discard, or if it holds zeros;
+ * and nobody can write it while it goes. The guest may take hinted pages back at any moment,
+ * and does when it is short of memory.
  *
  * One trim at a time. It ends early, and no page is discarded any more, when the driver goes
  * away, the guest reboots or ends, says nothing new for TRIM_TIMEOUT_NS while it hints, or
@@ -29,6 +33,7 @@
 struct machine;
 
 #define TRIM_TURN_NS	2500000ull
+#define TRIM_PART	(128ull << 20) /* bytes */
 #define TRIM_TIMEOUT_NS 30000000000ull
 
 enum trim_state {

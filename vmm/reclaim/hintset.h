@@ -17,8 +17,9 @@
  *   fetch the guest's log -> hintset_mask() -> arm just these pages anew -> hintset_drop_used()
  *
  * takes off what was written and isn't zero, and leaves to the second fetch to tell of those
- * that were written since. Only with a set that nothing is added to any more: a page that was
- * hinted again in between might lose the mark of a write.
+ * that were written since. Nothing is added to the set any more by then: a page that was hinted
+ * again in between might lose the mark of a write. If the guest goes on hinting, into another
+ * set, the pages that were armed anew are dropped from that one.
  *
  * What is left has no contents that anyone will miss: a balloon discards it, a snapshot or a
  * round of a migration leaves it out.
