@@ -193,6 +193,25 @@ static void run_busy(char *arg)
 		fail("busy", -EINVAL);
 }
 
+static void run_churn(char *arg)
+{
+	char *text = strsep(&arg, " ");
+	struct churn_report r;
+	unsigned long ms;
+	size_t len;
+	int err = arg ? parse_mib(text, &len) : -EINVAL;
+
+	if (!err)
+		err = parse_number(arg, &ms);
+	if (!err)
+		err = churn_run(len, ms, &r);
+	if (err)
+		fail("churn", err);
+	else
+		say("guest: ok churned_mib=%llu ms=%llu", (unsigned long long)(r.bytes / MIB),
+		    (unsigned long long)r.ms);
+}
+
 static void run_insmod(char *arg)
 {
 	reply("insmod", sys_load_module(arg));
@@ -351,6 +370,7 @@ static const struct command commands[] = {
 	{"write", "FILE TEXT", run_write},  {"dmesg-grep", "TEXT", run_dmesg_grep},
 	{"poweroff", NULL, run_poweroff},   {"reboot", NULL, run_reboot},
 	{"panic", NULL, run_panic},	    {"kexec", "load|now", run_kexec},
+	{"churn", "MIB MS", run_churn},
 };
 
 /* "[...]" is an argument that may be left out. */

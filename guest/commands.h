@@ -10,6 +10,7 @@
  *	free                 freed_mib=; everything held
  *	oom MIB              touched_mib= killed=0|1; a child, the OOM killer's first choice
  *	busy on, busy off    rounds= verified_mib= (off); a child that fills, verifies, frees
+ *	churn MIB MS         churned_mib= ms=; maps, touches and unmaps so much, for so long
  *	insmod NAME, rmmod NAME
  *	uptime               uptime_ms= realtime_ms=
  *	sleep MS

@@ -5,11 +5,13 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "guest/sys.h"
 
 #define MIB	       ((size_t)1 << 20)
+#define PAGE	       4096
 #define BUSY_SLOTS     8
 #define BUSY_BLOCK_MAX (8 * MIB) /* small enough for many rounds on an emulated host */
 #define BUSY_PAUSE_US  1000 /* between blocks: on one vCPU the command loop wants its turn */
@@ -155,5 +157,25 @@ int oom_run(size_t len, struct oom_report *report)
 		return -ENOMEM;
 	*report = shared->oom;
 	report->killed = WIFSIGNALED(status);
+	return 0;
+}
+
+int churn_run(size_t len, uint64_t ms, struct churn_report *report)
+{
+	uint64_t start = sys_clock_ms(CLOCK_MONOTONIC);
+	struct block b;
+	int err;
+
+	*report = (struct churn_report){0};
+	do {
+		err = block_map(&b, len);
+		if (err)
+			return err;
+		for (size_t off = 0; off < len; off += PAGE)
+			*(volatile uint64_t *)((char *)b.addr + off) = b.seed;
+		block_unmap(&b);
+		report->bytes += len;
+		report->ms = sys_clock_ms(CLOCK_MONOTONIC) - start;
+	} while (report->ms < ms);
 	return 0;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Children that use memory while the command loop goes on: one that is busy, one that asks for
- * too much. */
+/*
+ * Loads: children that use memory while the command loop goes on, one that is busy, one that
+ * asks for too much; and one that does nothing but page faults.
+ */
 #ifndef AEROSTAT_GUEST_WORKLOAD_H
 #define AEROSTAT_GUEST_WORKLOAD_H
 
@@ -38,5 +40,17 @@ struct oom_report {
  * Waits for it. 0 or a negative errno.
  */
 int oom_run(size_t len, struct oom_report *report);
+
+struct churn_report {
+	uint64_t bytes; /* mapped, touched and unmapped */
+	uint64_t ms;
+};
+
+/*
+ * Map `len` bytes, write a word to each page and unmap them, again and again until `ms`
+ * milliseconds are over; no round is cut short. Nothing is verified: it measures how fast
+ * memory is to be had. 0 or a negative errno.
+ */
+int churn_run(size_t len, uint64_t ms, struct churn_report *report);
 
 #endif

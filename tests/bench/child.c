@@ -19,6 +19,13 @@ double now_ms(void)
 	return (double)ts.tv_sec * 1e3 + (double)ts.tv_nsec / 1e6;
 }
 
+void nap_ms(unsigned ms)
+{
+	const struct timespec ts = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L};
+
+	nanosleep(&ts, NULL);
+}
+
 pid_t child_start(char **argv, bool no_thp, int *to, int *from)
 {
 	int in[2], out[2];

@@ -16,6 +16,7 @@ struct lines {
 
 /* Milliseconds, monotonic. */
 double now_ms(void);
+void nap_ms(unsigned ms);
 
 /*
  * Run argv with pipes on its standard input and output, no_thp: without transparent huge pages.

@@ -7,7 +7,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-/* Sums of times that inflate.sh has the kernel make. */
+/* Sums of times that lib.sh has the kernel make. */
 #define HIST(name) "/sys/kernel/tracing/events/synthetic/" name "/hist"
 
 static bool read_text(const char *path, char *text, size_t size)
@@ -23,25 +23,45 @@ static bool read_text(const char *path, char *text, size_t size)
 	return n > 0;
 }
 
-/* Lines such as "{ common_pid: 77 } hitcount: 5 ns: 1234", one for each thread. */
-static void read_times(const char *path, double *calls, double *seconds)
+static bool is_thread(pid_t pid, unsigned long tid)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%lu", (int)pid, tid);
+	return !access(path, F_OK);
+}
+
+/*
+ * Lines such as "{ common_pid: 77 } hitcount: 5 ns: 1234", one for each thread: the sums for
+ * those of a process, or for all when pid is 0.
+ */
+static void read_times(const char *path, pid_t pid, double *calls, double *seconds)
 {
 	static char text[1 << 18];
-	char *at = text;
+	char *at = text, *hits, *ns;
 
 	if (!read_text(path, text, sizeof(text)))
 		return;
 	*calls = *seconds = 0;
-	while ((at = strstr(at, "} hitcount:"))) {
-		*calls += strtod(at + strlen("} hitcount:"), NULL);
-		at = strstr(at, "ns:");
-		if (!at)
+	while ((at = strstr(at, "{ common_pid:"))) {
+		unsigned long tid = strtoul(at + strlen("{ common_pid:"), NULL, 10);
+
+		hits = strstr(at, "} hitcount:");
+		ns = hits ? strstr(hits, "ns:") : NULL;
+		if (!ns)
 			return;
-		*seconds += strtod(at + strlen("ns:"), NULL) / 1e9;
+		at = ns;
+		if (pid && !is_thread(pid, tid))
+			continue;
+		*calls += strtod(hits + strlen("} hitcount:"), NULL);
+		*seconds += strtod(ns + strlen("ns:"), NULL) / 1e9;
 	}
 }
 
-/* proc(5): utime is field 14, with the guest's time in it, stime 15, guest_time 43. */
+/*
+ * proc(5): minor faults are field 10, those of KVM for the guest too; utime is 14, with the
+ * guest's time in it, stime 15, guest_time 43.
+ */
 static void read_process(struct subject *s, double *value)
 {
 	double tick = (double)sysconf(_SC_CLK_TCK), entries;
@@ -55,9 +75,10 @@ static void read_process(struct subject *s, double *value)
 	for (unsigned i = 3; i <= 43 && (at = strchr(at, ' ')); i++)
 		field[i] = strtoul(++at, NULL, 10);
 	value[COUNTER_GUEST] = (double)field[43] / tick;
-	read_times(HIST("guest_time"), &entries, &value[COUNTER_GUEST]);
+	read_times(HIST("guest_time"), s->pid, &entries, &value[COUNTER_GUEST]);
 	value[COUNTER_USER] = (double)field[14] / tick - value[COUNTER_GUEST];
 	value[COUNTER_SYS] = (double)field[15] / tick;
+	value[COUNTER_FAULTS] = (double)field[10];
 }
 
 static double own_seconds(void)
@@ -114,16 +135,27 @@ void counters_read(struct subject *s, struct counters *c)
 	c->value[COUNTER_HALTS] = kvm_counter("halt_exits");
 	c->value[COUNTER_IRQS] = kvm_counter("irq_injections");
 	read_own_words(s, c->value);
-	read_times(HIST("discard_time"), &c->value[COUNTER_DISCARD_CALLS],
+	read_times(HIST("discard_time"), 0, &c->value[COUNTER_DISCARD_CALLS],
 		   &c->value[COUNTER_DISCARD_S]);
+}
+
+void counters_add(struct counters *sum, const struct counters *a, const struct counters *b)
+{
+	for (unsigned i = 0; i < COUNTERS; i++) {
+		if (a->value[i] == -1 || b->value[i] == -1)
+			sum->value[i] = -1;
+		else
+			sum->value[i] += b->value[i] - a->value[i];
+	}
+	sum->at_ms += b->at_ms - a->at_ms;
 }
 
 void counters_print(const char *prefix, const struct counters *a, const struct counters *b)
 {
 	static const char *const name[COUNTERS] = {
-		"user_s",   "sys_s",	     "guest_s",	  "host_s",   "exits",
-		"mmio",	    "halts",	     "irqs",	  "messages", "interrupts",
-		"discards", "madvise_calls", "madvise_s",
+		"user_s",     "sys_s",	  "guest_s",	   "host_s",	"faults",
+		"exits",      "mmio",	  "halts",	   "irqs",	"messages",
+		"interrupts", "discards", "madvise_calls", "madvise_s",
 	};
 
 	for (unsigned i = 0; i < COUNTERS; i++) {

@@ -9,12 +9,13 @@
 #include "tests/bench/subject.h"
 
 enum counter {
-	COUNTER_USER,  /* s, the process in user mode, the guest's time not included */
-	COUNTER_SYS,   /* s, the process in the kernel */
-	COUNTER_GUEST, /* s, between the entries into the guest and the exits */
-	COUNTER_HOST,  /* s, all CPUs busy, less the guest's time and this program's own */
-	COUNTER_EXITS, /* KVM's, in all of the host, where only this monitor runs; as are: */
-	COUNTER_MMIO,  /* exits to the monitor for a device's register */
+	COUNTER_USER,	/* s, the process in user mode, the guest's time not included */
+	COUNTER_SYS,	/* s, the process in the kernel */
+	COUNTER_GUEST,	/* s, between the entries into the guest and the exits */
+	COUNTER_HOST,	/* s, all CPUs busy, less the guest's time and this program's own */
+	COUNTER_FAULTS, /* pages that the process, guest included, asked the host for */
+	COUNTER_EXITS,	/* KVM's, in all of the host, where only this monitor runs; as are: */
+	COUNTER_MMIO,	/* exits to the monitor for a device's register */
 	COUNTER_HALTS,
 	COUNTER_IRQS,	  /* interrupts delivered to the guest */
 	COUNTER_MESSAGES, /* what aerostat says of itself: inflate messages */
@@ -31,6 +32,9 @@ struct counters {
 };
 
 void counters_read(struct subject *s, struct counters *c);
+
+/* Add b - a to sum, which is all zeros at first. */
+void counters_add(struct counters *sum, const struct counters *a, const struct counters *b);
 
 /* "prefix_NAME": difference, for each; null for what there isn't. Ends with ", ". */
 void counters_print(const char *prefix, const struct counters *a, const struct counters *b);

@@ -22,7 +22,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "tests/bench/counters.h"
@@ -49,13 +48,6 @@ struct phase {
 	double rss_before, rss_after;
 	double ms, gone_ms; /* gone_ms -1: resident memory didn't fall by it */
 };
-
-static void nap_ms(unsigned ms)
-{
-	const struct timespec ts = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L};
-
-	nanosleep(&ts, NULL);
-}
 
 static void set_target(struct subject *s, const struct options *o, unsigned mib)
 {
@@ -147,17 +139,6 @@ static void print_phase(const char *name, const struct phase *p)
 	counters_print(name, &p->before, &p->after);
 }
 
-static double touch(struct subject *s, unsigned mib)
-{
-	char text[32];
-	double ms;
-
-	snprintf(text, sizeof(text), "touch %u", mib);
-	ms = subject_command(s, text);
-	subject_command(s, "free");
-	return ms;
-}
-
 /* MiB that the guest's load did in so many seconds, and beside an inflate after that. */
 static double load_mib(struct subject *s, const struct options *o, unsigned seconds,
 		       struct phase *p)
@@ -228,7 +209,7 @@ static void run(struct subject *s, const struct options *o)
 	if (o->profile)
 		probe_guest(s);
 	if (o->touch)
-		printf("\"cold_touch_ms\": %.1f, ", touch(s, o->touch));
+		printf("\"cold_touch_ms\": %.1f, ", subject_touch(s, o->touch));
 	move_balloon(s, o, o->inflate, wait_gone, &in);
 	print_phase("inflate", &in);
 	if (o->profile) {
@@ -237,8 +218,8 @@ static void run(struct subject *s, const struct options *o)
 		move_balloon(s, o, 0, false, &out);
 		print_phase("deflate", &out);
 		if (o->touch) {
-			printf("\"back_touch_ms\": %.1f, ", touch(s, o->touch));
-			printf("\"warm_touch_ms\": %.1f, ", touch(s, o->touch));
+			printf("\"back_touch_ms\": %.1f, ", subject_touch(s, o->touch));
+			printf("\"warm_touch_ms\": %.1f, ", subject_touch(s, o->touch));
 		}
 		if (o->load)
 			run_load(s, o);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/bench/subject.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,7 +9,6 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #define SOCKET_SECONDS	30
@@ -24,14 +24,14 @@ void subject_kill(struct subject *s)
 
 _Noreturn void subject_fail(struct subject *s, const char *why)
 {
-	fprintf(stderr, "inflate: %s; the guest's last line: %s\n", why, s->line);
+	fprintf(stderr, "%s: %s; the guest's last line: %s\n", program_invocation_short_name,
+		why, s->line);
 	subject_kill(s);
 	_exit(1); /* half a result is none: what stdout holds is dropped */
 }
 
 static void connect_qmp(struct subject *s, const char *path)
 {
-	const struct timespec nap = {.tv_nsec = 20000000};
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 	double deadline = now_ms() + SOCKET_SECONDS * 1e3;
 
@@ -42,7 +42,7 @@ static void connect_qmp(struct subject *s, const char *path)
 	while (connect(s->control.fd, (struct sockaddr *)&addr, sizeof(addr))) {
 		if (now_ms() > deadline || waitpid(s->pid, NULL, WNOHANG))
 			subject_fail(s, "no QMP socket");
-		nanosleep(&nap, NULL);
+		nap_ms(20);
 	}
 	subject_ask(s, "{\"execute\": \"qmp_capabilities\"}");
 	if (!subject_answered(s, SOCKET_SECONDS * 1e3))
@@ -90,6 +90,17 @@ double subject_command(struct subject *s, const char *command)
 			subject_fail(s, command);
 	} while (!strstr(s->line, "guest: ok"));
 	return now_ms() - start;
+}
+
+double subject_touch(struct subject *s, unsigned mib)
+{
+	char text[32];
+	double ms;
+
+	snprintf(text, sizeof(text), "touch %u", mib);
+	ms = subject_command(s, text);
+	subject_command(s, "free");
+	return ms;
 }
 
 void subject_ask(struct subject *s, const char *json)

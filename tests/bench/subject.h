@@ -36,6 +36,9 @@ void subject_expect(struct subject *s, const char *text, double seconds);
 /* A command of the guest's init, and its answer in s->line. Returns the milliseconds. */
 double subject_command(struct subject *s, const char *command);
 
+/* The guest writes to `mib` MiB and frees them. The milliseconds of the writing. */
+double subject_touch(struct subject *s, unsigned mib);
+
 /* QMP: send, without waiting; and whether the answer came within ms, then in s->reply. */
 void subject_ask(struct subject *s, const char *json);
 bool subject_answered(struct subject *s, double ms);
