@@ -95,6 +95,22 @@ START_TEST(a_page_that_is_hinted_twice_and_used)
 }
 END_TEST
 
+/* What was taken as a part counts anew when it is hinted again: not for ever. */
+START_TEST(a_guest_that_goes_round_and_round)
+{
+	begin();
+	m.balloon->hint.info.bytes += PAGE(TRIM_PAGES);
+	m.trim.taken = m.balloon->hint.info.bytes;
+	for (unsigned i = 0; i < 2; i++) {
+		fake.now += TRIM_TIMEOUT_NS / 2 + NSEC_PER_SEC;
+		trim_hint(MIDDLE + i, MIDDLE + i + 1);
+		trim_fire();
+	}
+	trim_check_untouched(TRIM_FAILED, "the guest does not come to an end");
+	trim_teardown();
+}
+END_TEST
+
 /* At any moment of a part the driver may go, or somebody cancel. */
 START_TEST(it_ends_in_a_part)
 {
@@ -120,4 +136,4 @@ END_TEST
 
 UNIT_MAIN("trim_parts", less_than_a_part_waits, a_part_goes_while_the_guest_hints,
 	  zeros_of_a_part_go_and_the_rest_stays, a_page_that_is_hinted_twice_and_used,
-	  it_ends_in_a_part)
+	  a_guest_that_goes_round_and_round, it_ends_in_a_part)

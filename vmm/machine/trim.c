@@ -63,8 +63,11 @@ static bool look(struct machine *m, struct hint_info *hint)
 	struct trim_info *info = &m->trim.info;
 
 	balloon_hint_query(m->balloon, hint);
-	/* The guest may take as long as it likes, as long as something new comes. */
-	if (hint->blocks != info->blocks)
+	/*
+	 * The guest may take as long as it likes, as long as something new comes. But what it
+	 * hinted counts as new again when it was taken: no more than all of memory does.
+	 */
+	if (hint->blocks != info->blocks && hint->bytes <= m->mem.npages << GMEM_PAGE_SHIFT)
 		balloon_hint_defer(m->balloon, TRIM_TIMEOUT_NS);
 	info->blocks = hint->blocks;
 	info->hinted = hint->bytes;
