@@ -31,7 +31,7 @@ UNIT     := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 UNIT_AUX := $(filter-out $(wildcard tests/unit/test_*.c),$(wildcard tests/unit/*.c))
 FUZZ     := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 
-.PHONY: all demo check unit tsan fuzz smoke smoke-all flat stress bench bench-native bench-engine lint lint-run setup kernels guest-kernel install \
+.PHONY: all demo check unit tsan fuzz smoke smoke-all flat stress planted bench bench-native bench-engine lint lint-run setup kernels guest-kernel install \
         uninstall clean help
 .DELETE_ON_ERROR:
 
@@ -212,13 +212,20 @@ bench-native: all flat $(B)/bench/watch $(B)/bench/limit
 stress: all flat
 	@B=$(B) tests/host-setup tests/run tests/kvm/stress
 
+# Bugs that the flat guest must find.
+planted: all
+	@B=$(B) tests/run tests/planted/run
+
 # ---- tests with a guest ----
 
 # Each is a test, a kernel of the cache, and for some the number of vCPUs and the way to reclaim.
 SMOKE_JOBS ?= $(shell nproc)
 SMOKE ?= boot:6.1 boot:6.12 boot:small balloon:6.1:1 balloon:6.12:4 balloon:small:1:sync \
-         balloon:6.12:1:thread lifecycle:6.12 backings:6.1:1 kexec:6.1:1 reporting:6.1:1 reporting:6.12:1
-SMOKE_MORE := balloon:6.12:1 balloon:6.1:4 balloon:small:4 balloon:6.1:1:sync emptypool:6.1:1
+         balloon:6.12:1:thread lifecycle:6.12 backings:6.1:1 kexec:6.1:1 reporting:6.12:1 \
+         trim:6.1:1 trimload:6.12:2 hints:6.1:1 hintguests:6.12:1
+SMOKE_MORE := balloon:6.12:1 balloon:6.1:4 balloon:small:4 balloon:6.1:1:sync emptypool:6.1:1 \
+              reporting:6.1:1 reporting:6.1:4 reporting:6.12:4 reporting:small:1 trim:6.12:1 trim:6.12:4 \
+              trimload:6.1:1 trimload:6.1:4 trimload:6.12:4 hintguests:small:1
 
 # Set-up comes first, then the build: a recipe's make, so that -j keeps the order.
 smoke: kernels guest-kernel
@@ -273,6 +280,7 @@ help:
 	@echo 'make fuzz       every fuzzer for FUZZ_SECONDS (10)'
 	@echo 'make smoke      stock and small kernels in the emulated KVM host; smoke-all: more of them'
 	@echo 'make stress     the flat guest gives and takes as fast as it can; SECONDS_EACH (10)'
+	@echo 'make planted    does it find bugs that are planted?'
 	@echo 'make bench-native   the flat guest beside QEMU and the limits, on this KVM'
 	@echo 'make bench-engine   the reclaim engine alone, without a VM'
 	@echo 'make bench      all of them, and stock guests beside other monitors; JSON and plots under build/bench'

@@ -11,6 +11,7 @@
  *	oom MIB              touched_mib= killed=0|1; a child, the OOM killer's first choice
  *	busy on, busy off    rounds= verified_mib= (off); a child that fills, verifies, frees
  *	churn MIB MS         churned_mib= ms=; maps, touches and unmaps so much, for so long
+ *	sweep on, sweep off  sweeps= verified_mib= (off); all memory but 8 MiB goes round
  *	insmod NAME, rmmod NAME
  *	uptime               uptime_ms= realtime_ms=
  *	sleep MS
