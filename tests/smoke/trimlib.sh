@@ -50,7 +50,7 @@ accounted() { # NAME: every byte that was hinted has become something
 fill_and_verify() { # NAME: which takes that the guest has got its memory back, too
 	check "$1: the guest has its memory again" wait_until 60 free_is_above "$plenty"
 	filled=$(guest fill)
-	check_ge "$1: the guest fills what it has, MiB" "$(field filled_mib "$filled")" $((plenty - 60))
+	check_ge "$1: the guest fills what it has, MiB" "$(field filled_mib "$filled")" $((plenty - 90))
 	check "$1: and every word is right" guest verify
 	check "$1: and frees it" guest free
 }
