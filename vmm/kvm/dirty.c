@@ -8,11 +8,6 @@
 
 #include "vmm/base/bitmap.h"
 
-static uint64_t pages_of(const struct gmem_region *r)
-{
-	return r->len >> GMEM_PAGE_SHIFT;
-}
-
 /*
  * In the manual mode to fetch the log doesn't clear it, nor protect pages again. It is the VM's
  * for good; it has no effect on slots without a log.
@@ -62,18 +57,6 @@ int kvm_dirty_start(struct kvm_dirty *d, struct kvm_vm *vm, const struct gmem *m
 	return rc;
 }
 
-static const struct gmem_region *region_of(const struct gmem *mem, uint64_t index,
-					   unsigned *slot)
-{
-	for (*slot = 0; *slot < mem->nregions; ++*slot) {
-		const struct gmem_region *r = &mem->region[*slot];
-
-		if (index - r->index < pages_of(r))
-			return r;
-	}
-	return NULL;
-}
-
 static bool none_set(const uint64_t *words, uint64_t n)
 {
 	while (n--) {
@@ -88,21 +71,20 @@ int kvm_dirty_arm(struct kvm_dirty *d, const uint64_t *which, uint64_t *at, stru
 	uint64_t all[KVM_DIRTY_SLICE / 64];
 	const struct gmem_region *r;
 	struct kvm_clear_dirty_log req = {.dirty_bitmap = all};
-	unsigned slot;
 	uint64_t left;
 	int rc = 0;
 
 	assert(d->vm && !(*at % 64));
-	r = region_of(d->mem, *at, &slot);
-	if (!r || (!which && !d->initially_set))
+	if (*at >= d->mem->npages || (!which && !d->initially_set))
 		return 0;
+	r = gmem_region_of(d->mem, *at);
 	/*
 	 * first_page has to be a multiple of 64, and so num_pages, unless it reaches the end of
 	 * the slot.
 	 */
-	req.slot = slot;
+	req.slot = (uint32_t)(r - d->mem->region);
 	req.first_page = *at - r->index;
-	left = pages_of(r) - req.first_page;
+	left = gmem_index_span(d->mem, *at);
 	req.num_pages = (uint32_t)(left < KVM_DIRTY_SLICE ? left : KVM_DIRTY_SLICE);
 	if (which)
 		memcpy(all, which + *at / 64, bitmap_words(req.num_pages) * sizeof(uint64_t));

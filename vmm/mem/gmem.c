@@ -178,7 +178,7 @@ bool gmem_pfn_to_index(const struct gmem *m, uint64_t pfn, uint64_t *index)
 	return false;
 }
 
-static const struct gmem_region *region_of(const struct gmem *m, uint64_t index)
+const struct gmem_region *gmem_region_of(const struct gmem *m, uint64_t index)
 {
 	const struct gmem_region *r = m->region;
 
@@ -190,14 +190,14 @@ static const struct gmem_region *region_of(const struct gmem *m, uint64_t index)
 
 uint8_t *gmem_index_to_hva(const struct gmem *m, uint64_t index)
 {
-	const struct gmem_region *r = region_of(m, index);
+	const struct gmem_region *r = gmem_region_of(m, index);
 
 	return r->hva + ((index - r->index) << GMEM_PAGE_SHIFT);
 }
 
 uint64_t gmem_index_span(const struct gmem *m, uint64_t index)
 {
-	const struct gmem_region *r = region_of(m, index);
+	const struct gmem_region *r = gmem_region_of(m, index);
 
 	return (r->len >> GMEM_PAGE_SHIFT) - (index - r->index);
 }

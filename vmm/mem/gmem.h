@@ -99,7 +99,8 @@ void *gmem_ptr(const struct gmem *m, uint64_t gpa, uint64_t len);
 
 /* pfn -> index; false when the pfn isn't RAM. */
 bool gmem_pfn_to_index(const struct gmem *m, uint64_t pfn, uint64_t *index);
-/* index -> hva of that page. index < m->npages (asserted). */
+/* index -> its region; index -> hva of that page. index < m->npages (asserted). */
+const struct gmem_region *gmem_region_of(const struct gmem *m, uint64_t index);
 uint8_t *gmem_index_to_hva(const struct gmem *m, uint64_t index);
 /* How many pages from index on lie in the same region, so are contiguous in gpa and hva. */
 uint64_t gmem_index_span(const struct gmem *m, uint64_t index);

@@ -187,15 +187,6 @@ static int by_seek(const struct stretch *s)
 	return 0;
 }
 
-static const struct gmem_region *region_of(const struct gmem *m, uint64_t index)
-{
-	const struct gmem_region *r = m->region;
-
-	while (index - r->index >= r->len >> GMEM_PAGE_SHIFT)
-		r++;
-	return r;
-}
-
 int gmem_resident_map(const struct gmem *m, uint64_t index, uint64_t n, uint64_t *map,
 		      enum gmem_method *method)
 {
@@ -203,7 +194,7 @@ int gmem_resident_map(const struct gmem *m, uint64_t index, uint64_t n, uint64_t
 	struct stretch s;
 
 	assert(index < m->npages && n <= gmem_index_span(m, index));
-	r = region_of(m, index);
+	r = gmem_region_of(m, index);
 	s = (struct stretch){.r = r, .first = index - r->index, .n = n, .map = map};
 	memset(map, 0, bitmap_words(n) * sizeof(*map));
 	if (r->backing == GMEM_MEMFD) {

@@ -49,13 +49,11 @@ static uint64_t alike(struct reclaim *r, uint64_t page, uint64_t n, uint64_t uni
 static void discard_run(struct reclaim *r, uint64_t page, uint64_t n, struct batch *b,
 			struct reclaim_hinted *sum)
 {
-	const struct gmem_region *g = r->mem->region;
-	uint64_t unit, k;
+	const struct gmem_region *g = gmem_region_of(r->mem, page);
+	uint64_t unit = 1ull << (g->page_shift - GMEM_PAGE_SHIFT);
+	uint64_t k;
 	bool given;
 
-	while (page - g->index >= g->len >> GMEM_PAGE_SHIFT)
-		g++;
-	unit = 1ull << (g->page_shift - GMEM_PAGE_SHIFT);
 	for (; n; n -= k, page += k) {
 		uint64_t bytes;
 

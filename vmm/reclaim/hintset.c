@@ -111,15 +111,6 @@ uint64_t hintset_pages(const struct hintset *s)
 	return n;
 }
 
-static const struct gmem_region *region_of(const struct gmem *mem, uint64_t index)
-{
-	const struct gmem_region *r = mem->region;
-
-	while (index - r->index >= r->len >> GMEM_PAGE_SHIFT)
-		r++;
-	return r;
-}
-
 bool hintset_next(const struct hintset *s, uint64_t *at, uint64_t max, bool whole,
 		  uint64_t *start, uint64_t *n)
 {
@@ -135,7 +126,7 @@ bool hintset_next(const struct hintset *s, uint64_t *at, uint64_t max, bool whol
 			*at = npages;
 			return false;
 		}
-		r = region_of(s->mem, from);
+		r = gmem_region_of(s->mem, from);
 		if (whole)
 			unit = 1ull << (r->page_shift - GMEM_PAGE_SHIFT);
 		assert(!(max % unit));

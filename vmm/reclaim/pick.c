@@ -17,12 +17,9 @@ static void add_flight(struct reclaim *r, const struct quota *q, uint64_t start,
 		       uint64_t pending)
 {
 	struct flight *f = r->flight[r->nflights++];
-	const struct gmem_region *g = r->mem->region;
-	uint64_t off;
+	const struct gmem_region *g = gmem_region_of(r->mem, start);
+	uint64_t off = (start - g->index) << GMEM_PAGE_SHIFT;
 
-	while (start - g->index >= g->len >> GMEM_PAGE_SHIFT)
-		g++;
-	off = (start - g->index) << GMEM_PAGE_SHIFT;
 	*f = (struct flight){
 		.start = start,
 		.len = len,
