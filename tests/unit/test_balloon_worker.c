@@ -402,7 +402,9 @@ START_TEST(kicks_pauses_and_resets_from_all_sides)
 	for (unsigned i = 0; i < 2; i++)
 		pthread_join(thread[i], NULL);
 	ck_assert(!fix_latched(&f));
-	ck_assert_uint_ge(counts().discarded, 50 * PAGE(320));
+	ck_assert_uint_gt(counts().discarded, 0);
+	/* a pause that comes between a chain's pop and its discard returns it as it is */
+	ck_assert_uint_ge(counts().discarded + counts().skipped_stop, 50 * PAGE(320));
 	fix_fini(&f);
 }
 END_TEST
