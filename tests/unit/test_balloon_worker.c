@@ -281,15 +281,14 @@ START_TEST(inflated_and_deflated_meanwhile)
 	let_go(1000);
 	for (unsigned i = 0; i < 50; i++) {
 		queue_block(1024, 512);
-		fix_kick(&f, REP);
+		/* Not needed while the worker has yet to look at the ring once more. */
+		if (ring_needs_kick(&f.ring[REP]))
+			drv_kick(&f.mmio, f.number[REP]);
 		lx_fill_balloon(&f, 256);
 		lx_leak_balloon(&f, 256);
 		ck_assert(until_used(1));
 		fix_expect_used(&f, REP);
 		let_go(100);
-		/* The last kick's sight of the empty ring. */
-		balloon_pause(f.b);
-		balloon_resume(f.b);
 	}
 	ck_assert_uint_eq(counts().discarded, 50 * PAGE(512));
 	ck_assert_uint_eq(fix_query(&f).reclaim.released, 0);
