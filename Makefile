@@ -212,8 +212,8 @@ bench-native: all flat $(B)/bench/watch $(B)/bench/limit
 stress: all flat
 	@B=$(B) tests/host-setup tests/run tests/kvm/stress
 
-# Bugs that the flat guest must find.
-planted: all
+# Bugs that guests must find.
+planted: all kernels
 	@B=$(B) tests/run tests/planted/run
 
 # ---- tests with a guest ----
