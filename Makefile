@@ -4,34 +4,95 @@
 # make demo       a stock Debian guest boots, its balloon takes memory and gives it back
 # make check      all tests
 # make help       the other targets
+#
+# With ARCH=arm64 or ARCH=riscv64 they build for another architecture, into build/ARCH, and test in an emulated host of it.
+# CROSS_COMPILE is the prefix of the compiler (aarch64-linux-gnu-).
 
-ARCH    ?= $(shell uname -m)
-B       ?= build
+# An architecture goes by the name that its folder has in vmm/arch.
+as_arch   = $(patsubst aarch64,arm64,$(1))
+as_triplet = $(patsubst arm64,aarch64,$(1))
+HOST_ARCH := $(call as_arch,$(shell uname -m))
+ARCH      ?= $(HOST_ARCH)
+override ARCH := $(call as_arch,$(ARCH))
+
+ARCH_DIRS_x86_64  := vmm/arch/x86_64
+ARCH_DIRS_arm64   := vmm/arch/arm64 vmm/arch/fdt vmm/arch/kimage
+ARCH_DIRS_riscv64 := vmm/arch/riscv64 vmm/arch/fdt vmm/arch/kimage
+ARCH_DIRS         := $(ARCH_DIRS_$(ARCH))
+ifeq ($(ARCH_DIRS),)
+$(error ARCH is $(ARCH); known: $(patsubst ARCH_DIRS_%,%,$(filter ARCH_DIRS_%,$(.VARIABLES))))
+endif
+
 PREFIX  ?= /usr/local
 CC      ?= cc
-PKGS    := jansson liburing
+PKGS    := jansson liburing $(if $(filter vmm/arch/fdt,$(ARCH_DIRS)),libfdt zlib)
 VERSION := 0.1.0
 
 WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wundef -Werror
 CPPFLAGS += -I. -D_GNU_SOURCE -DAEROSTAT_VERSION='"$(VERSION)"'
 CFLAGS   ?= -O2 -g
 CFLAGS   += -std=gnu11 $(WARN) -fno-strict-aliasing -fstack-protector-strong -pthread
-LDLIBS   += $(shell pkg-config --libs $(PKGS) 2>/dev/null || echo -ljansson -luring) -pthread
+LIBS     := $(patsubst %,-l%,$(patsubst lib%,%,$(patsubst zlib,libz,$(PKGS))))
 # Quiet unless V=1.
 ifeq ($(V),)
 Q   := @
 say  = @printf '  %-4s %s\n' $(1) $(2)
 endif
-SAN      := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+
+ifeq ($(ARCH),$(HOST_ARCH))
+B        ?= build
+LDLIBS   += $(shell pkg-config --libs $(PKGS) 2>/dev/null || echo $(LIBS)) -pthread
+else
+# From x86-64, say, for arm64: with a cross compiler and its C library, and with the kernel's headers and the static
+# libraries of that architecture's Debian, unpacked in a folder of the cache.
+B        ?= build/$(ARCH)
+TRIPLET  := $(call as_triplet,$(ARCH))-linux-gnu
+CROSS_COMPILE ?= $(TRIPLET)-
+FOREIGN_ROOT  := $(abspath $(or $(AEROSTAT_CACHE),.cache))/root-$(ARCH)
+FOREIGN       := $(FOREIGN_ROOT)/.packages
+FOREIGN_FLAGS := -isystem $(FOREIGN_ROOT)/usr/include/$(TRIPLET) -isystem $(FOREIGN_ROOT)/usr/include
+CPPFLAGS += $(FOREIGN_FLAGS)
+LDFLAGS  += -static
+LDLIBS   += -L$(FOREIGN_ROOT)/usr/lib/$(TRIPLET) $(LIBS) -pthread
+# Debian 13's libraries call what glibc 2.38 renamed; Debian 12's cross compilers come with 2.36.
+LDLIBS_riscv64 := $(foreach f,strtoll strtoul,-Wl,--defsym=__isoc23_$f=$f)
+LDLIBS   += $(LDLIBS_$(ARCH))
+endif
+ifneq ($(CROSS_COMPILE),)
+ifeq ($(origin CC),default)
+CC       := $(CROSS_COMPILE)gcc
+endif
+ifeq ($(origin AR),default)
+AR       := $(CROSS_COMPILE)ar
+endif
+endif
+OBJCOPY  := $(CROSS_COMPILE)objcopy
 
 LIB_SRCS := $(sort $(filter-out vmm/cli/main.c,$(wildcard vmm/*/*.c)) \
-                   $(wildcard vmm/arch/$(ARCH)/*.c) $(wildcard devices/*/*.c))
+                   $(wildcard $(ARCH_DIRS:%=%/*.c)) $(wildcard devices/*/*.c))
+# Parts of other architectures that need no KVM: tested and fuzzed wherever that is done.
+PURE_SRCS := $(wildcard vmm/arch/fdt/*.c vmm/arch/kimage/*.c vmm/arch/arm64/tree.c vmm/arch/arm64/report.c \
+                        $(foreach part,exit isa report tree,vmm/arch/riscv64/$(part).c) \
+                        guest/flat/kimage/tree.c)
+PURE_HDRS := $(PURE_SRCS:.c=.h) vmm/arch/arm64/layout.h vmm/arch/riscv64/layout.h
+TEST_SRCS := $(sort $(LIB_SRCS) $(PURE_SRCS))
+TEST_LIBS := $(LDLIBS) -lfdt -lz
 HDRS     := $(wildcard vmm/*/*.h vmm/arch/*/*.h devices/*/*.h)
-UNIT     := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
-UNIT_AUX := $(filter-out $(wildcard tests/unit/test_*.c),$(wildcard tests/unit/*.c))
+# A test that includes a header of what is not compiled here is for another architecture; as is what runs or loads code
+# of one.
+UNIT_OWN_x86_64 := kernels kvm_guest tiny_kernel
+UNIT_OWN_arm64  := arm64_box
+UNIT_HDRS := $(wildcard $(ARCH_DIRS:%=%/*.h)) $(PURE_HDRS) $(UNIT_OWN_$(ARCH):%=tests/unit/%.h)
+UNIT_USES := $(shell grep -oE '"(vmm/arch/[a-z0-9_]+/[a-z0-9_]+|tests/unit/(kernels|kvm_guest|tiny_kernel|arm64_box))\.h' tests/unit/*.[ch])
+UNIT_NOT  := $(foreach use,$(filter-out $(UNIT_HDRS:%=\%:"%),$(UNIT_USES)),$(firstword $(subst :, ,$(use))))
+# This one fails allocations in turn, and in a static program the C library's own are among them.
+UNIT_NOT  += $(if $(filter-out $(HOST_ARCH),$(ARCH)),tests/unit/test_create.c)
+UNIT_ALL  := $(filter-out $(UNIT_NOT),$(wildcard tests/unit/*.c))
+UNIT     := $(patsubst tests/unit/%.c,%,$(filter tests/unit/test_%,$(UNIT_ALL)))
+UNIT_AUX := $(filter-out tests/unit/test_%,$(UNIT_ALL))
 FUZZ     := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 
-.PHONY: all demo check unit tsan fuzz smoke smoke-all flat stress planted bench bench-native bench-engine lint lint-run setup kernels guest-kernel install \
+.PHONY: all demo check unit tsan fuzz smoke smoke-all flat stress planted bench bench-native bench-engine lint lint-run show-cc show-unit-not setup kernels guest-kernel install \
         uninstall clean help
 .DELETE_ON_ERROR:
 
@@ -45,20 +106,34 @@ $(B)/aerostat: $(OBJS)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ $(LDLIBS)
 
-$(B)/obj/%.o: %.c Makefile
+$(FOREIGN):
+	@tools/setup $(ARCH) >&2
+
+$(B)/obj/%.o: %.c Makefile | $(FOREIGN)
 	@mkdir -p $(@D)
 	$(call say,CC,$@)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
-# ---- unit tests: everything again, under ASan and UBSan ----
+# ---- unit tests: everything again, under ASan and UBSan; for another architecture under what needs no library ----
 
-SAN_OBJS := $(LIB_SRCS:%.c=$(B)/san/%.o)
+SAN         := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+CHECK_LIBS   = $(shell pkg-config --libs check)
+UNIT_RUN     = $(UNIT:%=$(B)/unit/%)
+ifneq ($(ARCH),$(HOST_ARCH))
+SAN         := -O1 -fsanitize=undefined -fsanitize-undefined-trap-on-error
+CHECK_LIBS  := -lcheck -lsubunit -lm -lrt
+comma       := ,
+chosen       = $(if $(filter command,$(firstword $(origin UNIT))),:$(subst $() ,$(comma),$(strip $(UNIT))))
+UNIT_RUN     = tests/foreign-unit:$(ARCH):$(B)/unit$(chosen)
+endif
+
+SAN_OBJS := $(TEST_SRCS:%.c=$(B)/san/%.o)
 
 $(B)/san/libaerostat.a: $(SAN_OBJS)
 	@rm -f $@
 	$(Q)$(AR) qcs $@ $^
 
-$(B)/san/%.o: %.c Makefile
+$(B)/san/%.o: %.c Makefile | $(FOREIGN)
 	@mkdir -p $(@D)
 	$(call say,CC,$@)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(SAN) -MMD -MP -c $< -o $@
@@ -83,15 +158,17 @@ WRAP_test_trim           := ioctl clock_now_ns loop_timer_create loop_timer_set 
 WRAP_test_trim_ends      := $(WRAP_test_trim)
 WRAP_test_trim_parts     := $(WRAP_test_trim)
 WRAP_test_trim_pause     := $(WRAP_test_trim)
+WRAP_test_vcpu           := ioctl
+WRAP_test_irqs           := ioctl
+WRAP_test_backing        := sysconf
 
 $(B)/unit/%: $(B)/san/tests/unit/%.o $(B)/san/libtest.a $(B)/san/libaerostat.a
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(CFLAGS) $(SAN) $(WRAP_$*:%=-Wl,--wrap=%) $^ -o $@ $(LDLIBS) \
-	    $$(pkg-config --libs check)
+	$(Q)$(CC) $(CFLAGS) $(SAN) $(LDFLAGS) $(WRAP_$*:%=-Wl,--wrap=%) $^ -o $@ $(TEST_LIBS) $(CHECK_LIBS)
 
 unit: $(UNIT:%=$(B)/unit/%)
-	tests/run $(UNIT:%=$(B)/unit/%)
+	tests/run $(UNIT_RUN)
 
 # ---- the engine's tests again, under ThreadSanitizer ----
 
@@ -122,8 +199,8 @@ tsan: $(TSAN:%=$(B)/tsan/bin/%)
 
 FUZZ_CC      := clang
 FUZZ_FLAGS   := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
-FUZZ_SECONDS ?= 10
-FUZZ_OBJS    := $(LIB_SRCS:%.c=$(B)/fuzz/%.o)
+FUZZ_SECONDS ?= 5
+FUZZ_OBJS    := $(TEST_SRCS:%.c=$(B)/fuzz/%.o)
 
 $(B)/fuzz/libaerostat.a: $(FUZZ_OBJS)
 	@rm -f $@
@@ -141,38 +218,59 @@ $(B)/fuzz/%.o: %.c Makefile
 $(B)/fuzz/bin/%: $(B)/fuzz/tests/fuzz/%.o $(B)/fuzz/libtest.a $(B)/fuzz/libaerostat.a
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(FUZZ_CC) $(CFLAGS) -fsanitize=fuzzer,address,undefined $^ -o $@ $(LDLIBS)
+	$(Q)$(FUZZ_CC) $(CFLAGS) -fsanitize=fuzzer,address,undefined $^ -o $@ $(TEST_LIBS)
 
 fuzz: $(FUZZ:%=$(B)/fuzz/bin/%)
 	FUZZ_SECONDS=$(FUZZ_SECONDS) tests/run $(FUZZ:%=tests/fuzz/run:$(B)/fuzz/bin/%)
 
 # ---- guests: kernels and what runs inside ----
 
+# How scripts compile a static program for ARCH.
+show-cc: | $(FOREIGN)
+	@echo $(CC) $(FOREIGN_FLAGS)
+
+# Files of the unit tests that are for another architecture: tests/lint has to know.
+show-unit-not:
+	@echo $(sort $(UNIT_NOT))
+
 setup:
-	@tools/setup build test
+	@tools/setup build test $(filter-out $(HOST_ARCH),$(ARCH))
 
 kernels: setup
-	@tools/kernels
+	@tools/kernels --arch $(ARCH)
 
 guest-kernel:
+ifeq ($(ARCH),x86_64)
 	@tools/setup kernel
 	@tools/guest-kernel
+endif
 
 # ---- the flat guest, and what runs it ----
 
-FLAT        := $(B)/guest/flat.elf
+# On x86-64 it is an ELF file, elsewhere an Image.
+FLAT_DIRS_x86_64    := guest/flat/x86_64
+FLAT_DIRS_arm64     := guest/flat/arm64 guest/flat/kimage
+FLAT_DIRS_riscv64   := guest/flat/riscv64 guest/flat/kimage
+FLAT_CFLAGS_x86_64  := -mgeneral-regs-only -mno-red-zone -fcf-protection=none
+FLAT_CFLAGS_arm64   := -mgeneral-regs-only
+FLAT_CFLAGS_riscv64 := -march=rv64imac_zicsr -mabi=lp64 -mcmodel=medany
+
+FLAT        := $(B)/guest/flat.$(if $(filter x86_64,$(ARCH)),elf,image)
 FLAT_CFLAGS := -std=gnu11 -O2 -g $(WARN) -I. -ffreestanding -fno-stack-protector -fno-pic \
-               -mgeneral-regs-only -mno-red-zone \
-               -fcf-protection=none -fno-asynchronous-unwind-tables
-FLAT_OBJS   := $(patsubst guest/flat/%,$(B)/flat/%.o,$(wildcard guest/flat/*.c guest/flat/*.S))
+               -fno-asynchronous-unwind-tables $(FLAT_CFLAGS_$(ARCH))
+FLAT_OBJS   := $(patsubst guest/flat/%,$(B)/flat/%.o, \
+                 $(foreach dir,guest/flat $(FLAT_DIRS_$(ARCH)),$(wildcard $(dir)/*.c $(dir)/*.S)))
 
 flat: $(FLAT)
 
-$(FLAT): $(FLAT_OBJS) guest/flat/flat.ld
+$(B)/guest/flat.elf: $(FLAT_OBJS) $(wildcard guest/flat/*/flat.ld)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(CC) -static -nostdlib -Wl,-T,guest/flat/flat.ld -Wl,--build-id=none \
+	$(Q)$(CC) -static -nostdlib -Wl,-T,guest/flat/$(ARCH)/flat.ld -Wl,--build-id=none \
 	    -Wl,-z,max-page-size=4096 -Wl,--no-warn-rwx-segments $(FLAT_OBJS) -o $@
+
+$(B)/guest/flat.image: $(B)/guest/flat.elf
+	$(Q)$(OBJCOPY) -O binary $< $@
 
 $(B)/flat/%.o: guest/flat/% Makefile
 	@mkdir -p $(@D)
@@ -209,8 +307,15 @@ bench-engine: $(B)/bench/engine
 bench-native: all flat $(B)/bench/watch $(B)/bench/limit
 	@B=$(B) tests/bench/native
 
+# On this machine's KVM, or for another architecture in an emulated host.
+STRESS_EMULATED := $(if $(filter-out $(HOST_ARCH),$(ARCH)),tests/kvm/emulated:$(ARCH):$(B))
+
 stress: all flat
+ifeq ($(STRESS_EMULATED),)
 	@B=$(B) tests/host-setup tests/run tests/kvm/stress
+else
+	@tests/run $(STRESS_EMULATED)
+endif
 
 # Bugs that guests must find.
 planted: all kernels
@@ -218,26 +323,40 @@ planted: all kernels
 
 # ---- tests with a guest ----
 
-# Each is a test, a kernel of the cache, and for some the number of vCPUs and the way to reclaim.
-SMOKE_JOBS ?= $(shell nproc)
-SMOKE ?= boot:6.1 boot:6.12 boot:small balloon:6.1:1 balloon:6.12:4 balloon:small:1:sync \
-         balloon:6.12:1:thread lifecycle:6.12 backings:6.1:1 kexec:6.1:1 reporting:6.12:1 \
-         trim:6.1:1 trimload:6.12:2 hints:6.1:1 hintguests:6.12:1
-SMOKE_MORE := balloon:6.12:1 balloon:6.1:4 balloon:small:4 balloon:6.1:1:sync emptypool:6.1:1 \
-              reporting:6.1:1 reporting:6.1:4 reporting:6.12:4 reporting:small:1 trim:6.12:1 trim:6.12:4 \
-              trimload:6.1:1 trimload:6.1:4 trimload:6.12:4 hintguests:small:1
+# Each is a test, a kernel of the cache, and for some the number of vCPUs, the way to reclaim, and the kind of host.
+# One more than there are processors: guests wait now and then.
+SMOKE_JOBS ?= $(shell expr $$(nproc) + 1)
+SMOKE ?= $(SMOKE_$(ARCH))
+# The long ones come first: at the end no processor is idle.
+SMOKE_x86_64 := balloon:6.12:2 reporting:6.12:1 balloon:6.1:1:thread backings:small:1 hintguests:6.12:1 trimload:6.12:2 \
+         hints:6.1:1 lifecycle:6.12 trim:6.1:1 boot:6.1 boot:6.12 boot:small
+SMOKE_arm64 := balloon:6.12:2:auto:nvhe,gic2 reporting:6.12:1 trim:6.12:2 lifecycle:6.12 boot:6.1 boot:6.12:2:auto:gic2
+SMOKE_riscv64 := balloon:6.12:2:auto:aia reporting:6.12:1 trim:6.12:2:auto:aia boot:6.12:2:auto:aia boot:6.12
+SMOKE_MORE_x86_64 := balloon:6.12:1 balloon:6.12:4 balloon:6.1:4 balloon:small:4 balloon:small:1:sync balloon:6.1:1 balloon:6.1:1:sync \
+         balloon:6.12:1:thread emptypool:6.1:1 backings:6.1:1 kexec:6.1:1 reporting:6.1:1 reporting:6.1:4 \
+         reporting:6.12:4 reporting:small:1 trim:6.1:4 trim:6.12:1 trim:6.12:4 trimload:6.1:1 trimload:6.1:4 \
+         trimload:6.12:4 hintguests:small:1
+SMOKE_MORE_arm64 := balloon:6.1:1:auto:nvhe balloon:6.12:2:auto:gic2 boot:6.1:2:auto:nvhe boot:6.1:2:auto:gic2 \
+         boot:6.1:2:auto:nvhe,gic2 boot:6.1:1:auto:16k balloon:6.1:1:auto:16k boot:6.12 boot:6.12:2:auto:nvhe \
+         trimload:6.12:1 hints:6.1:1 hintguests:6.12:1 backings:6.1:1 kexec:6.1:1
+SMOKE_MORE_riscv64 := balloon:6.12:1 reporting:6.12:1:auto:aia trim:6.12:2 lifecycle:6.12 boot:6.12:2 boot:6.12:1:auto:aia \
+         trimload:6.12:1 hints:6.12:1 hintguests:6.12:1 backings:6.12:1
+SMOKE_SIZE ?= 512
 
-# Set-up comes first, then the build: a recipe's make, so that -j keeps the order.
+# Set-up comes first, then the build: a recipe's make, so that -j keeps the order. What runs in an emulated host anyway
+# has the flat guest with it.
 smoke: kernels guest-kernel
-	@$(MAKE) --no-print-directory all
-	JOBS=$(SMOKE_JOBS) tests/run $(SMOKE:%=tests/smoke/run:%)
+	@$(MAKE) --no-print-directory all $(if $(STRESS_EMULATED),flat)
+	ARCH=$(ARCH) SMOKE_SIZE=$(SMOKE_SIZE) JOBS=$(SMOKE_JOBS) tests/run $(STRESS_EMULATED) $(SMOKE:%=tests/smoke/run:%)
 
 smoke-all:
-	@$(MAKE) --no-print-directory smoke SMOKE='$(SMOKE) $(SMOKE_MORE)'
+	@$(MAKE) --no-print-directory smoke SMOKE_SIZE=1024 SMOKE='$(SMOKE) $(SMOKE_MORE_$(ARCH))'
+
+DEMO_KERNEL := $(if $(filter riscv64,$(ARCH)),6.12,6.1)
 
 demo: kernels
 	@$(MAKE) --no-print-directory all
-	@tests/smoke/run demo:6.1
+	@ARCH=$(ARCH) tests/smoke/run demo:$(DEMO_KERNEL)
 
 bench: kernels
 	@$(MAKE) --no-print-directory all
@@ -246,8 +365,7 @@ bench: kernels
 
 # ---- everything ----
 
-check:
-	@tools/setup build test
+check: setup
 	@$(MAKE) --no-print-directory all
 	@tests/check $(CHECK)
 
@@ -277,9 +395,10 @@ help:
 	@sed -n 's/^# make/make/p' Makefile
 	@echo 'make unit       unit tests under ASan and UBSan'
 	@echo 'make tsan       tests of the reclaim engine under ThreadSanitizer'
-	@echo 'make fuzz       every fuzzer for FUZZ_SECONDS (10)'
-	@echo 'make smoke      stock and small kernels in the emulated KVM host; smoke-all: more of them'
-	@echo 'make stress     the flat guest gives and takes as fast as it can; SECONDS_EACH (10)'
+	@echo 'make fuzz       every fuzzer for FUZZ_SECONDS (5)'
+	@echo 'make smoke      stock and small kernels in the emulated KVM host; smoke-all: more and larger ones'
+	@echo 'make ARCH=arm64|riscv64   all, demo, smoke, stress or unit of another architecture, built into build/ARCH'
+	@echo 'make stress     the flat guest gives and takes as fast as it can, and breaks rules; SECONDS_EACH (10)'
 	@echo 'make planted    does it find bugs that are planted?'
 	@echo 'make bench-native   the flat guest beside QEMU and the limits, on this KVM'
 	@echo 'make bench-engine   the reclaim engine alone, without a VM'

@@ -34,21 +34,17 @@ enum {
 #define S_DRIVER      2u
 #define S_DRIVER_OK   4u
 #define S_FEATURES_OK 8u
+#define S_NEEDS_RESET 0x40u
 
 #define F_MUST_TELL_HOST (1u << 0)
 #define F_FREE_PAGE_HINT (1u << 3)
 #define F_EVENT_IDX	 (1u << 29)
 #define F_VERSION_1	 (1u << 0) /* of the upper word */
 
-#define QUEUE_NUM  8
 #define DESC_WRITE 2u
 
 struct queue {
-	struct {
-		uint64_t addr;
-		uint32_t len;
-		uint16_t flags, next;
-	} desc[QUEUE_NUM];
+	struct flat_desc desc[QUEUE_NUM];
 	struct {
 		uint16_t flags, idx;
 		uint16_t ring[QUEUE_NUM];
@@ -70,12 +66,12 @@ static bool event_idx;
 
 static uint32_t reg_read(uint32_t reg)
 {
-	return *(volatile uint32_t *)(base + reg);
+	return mmio_read(base + reg);
 }
 
 static void reg_write(uint32_t reg, uint32_t v)
 {
-	*(volatile uint32_t *)(base + reg) = v;
+	mmio_write(base + reg, v);
 }
 
 static bool is_balloon(uint64_t at)
@@ -87,12 +83,10 @@ static bool is_balloon(uint64_t at)
 
 bool balloon_find(void)
 {
-	/* Ours, and those of QEMU's microvm. */
-	for (uint64_t i = 0; i < 8; i++)
-		if (is_balloon(0xd0000000 + i * 0x1000))
-			return true;
-	for (uint64_t i = 0; i < 24; i++)
-		if (is_balloon(0xfeb00000 + i * 0x200))
+	uint64_t at;
+
+	for (unsigned i = 0; (at = machine_virtio(i)) != 0; i++)
+		if (is_balloon(at))
 			return true;
 	return false;
 }
@@ -193,6 +187,51 @@ void balloon_send(unsigned queue, const uint32_t *pfn, uint32_t n)
 	for (uint32_t i = 0; i < n; i++)
 		message[queue][i] = pfn[i];
 	send(queue, (uint64_t)message[queue], n * (uint32_t)sizeof(*pfn), 0);
+}
+
+void balloon_breach(unsigned queue, const struct flat_desc desc[2], uint16_t head,
+		    uint16_t step)
+{
+	struct queue *vq = &queues[queue];
+	uint16_t old = vq->avail.idx;
+
+	vq->desc[0] = desc[0];
+	vq->desc[1] = desc[1];
+	for (unsigned i = 0; i < QUEUE_NUM; i++)
+		vq->avail.ring[i] = head;
+	__atomic_store_n(&vq->avail.idx, (uint16_t)(old + step), __ATOMIC_RELEASE);
+	reg_write(R_QUEUE_NOTIFY, queue);
+}
+
+bool balloon_broken(void)
+{
+	return reg_read(R_STATUS) & S_NEEDS_RESET;
+}
+
+void balloon_be_refused(void)
+{
+	static const struct {
+		uint32_t reg, v;
+	} writes[] = {
+		{R_QUEUE_NOTIFY, QUEUES + 70}, /* there is none */
+		{R_QUEUE_NOTIFY, 1u << 31},
+		{R_STATUS, S_ACKNOWLEDGE}, /* what was set doesn't go */
+		{R_STATUS, 0x100},
+		{R_DRIVER_FEATURES, UINT32_MAX}, /* too late, all of these */
+		{R_QUEUE_NUM, 4},
+		{R_QUEUE_DESC, 64},
+		{R_QUEUE_READY, 2},
+		{R_DEVICE_ID, 1}, /* to be read only */
+		{0x0f8, 1},	  /* no register */
+	};
+
+	for (unsigned i = 0; i < sizeof(writes) / sizeof(writes[0]); i++)
+		reg_write(writes[i].reg, writes[i].v);
+}
+
+uint64_t balloon_address(void)
+{
+	return base;
 }
 
 uint32_t balloon_hint_id(void)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Give all of the pool to the balloon. Rounds go, with the other end of the serial line:
- *   touch every page; "ready"; wait for 'g'; "start"; inflate; "acked cycles=" (of the TSC);
+ *   touch every page; "ready"; wait for 'g'; "start"; inflate; "acked cycles=";
  *   wait for 'n'; deflate; "deflated cycles="; with verify=1 "verified zero= old= foreign="
  * The waits let a measuring program look at the host in between.
  */
@@ -46,20 +46,20 @@ static void put_in_order(const struct flat_params *p, struct flat_pool *pool)
 
 static uint64_t send_all(unsigned queue, const struct flat_pool *pool)
 {
-	uint64_t start = tsc();
+	uint64_t start = cycles();
 
 	for (uint32_t i = 0; i < pool->n; i += MESSAGE_PFNS) {
 		uint32_t left = pool->n - i;
 
 		balloon_send(queue, pool->pfn + i, left < MESSAGE_PFNS ? left : MESSAGE_PFNS);
 	}
-	return tsc() - start;
+	return cycles() - start;
 }
 
-static void say_cycles(const char *what, uint64_t cycles)
+static void say_cycles(const char *what, uint64_t n)
 {
 	print(what);
-	print_value("cycles", cycles);
+	print_value("cycles", n);
 	print("\n");
 }
 

@@ -1,18 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The flat guest: a bare-metal program that drives the virtio-mmio balloon at native speed, at
- * CPL 3, polling, without interrupts. It runs under any monitor that boots PVH and shows the
- * device at one of the places balloon_find() looks at, so two monitors are measured with the
- * very same guest.
+ * The flat guest: a bare-metal program that drives the virtio-mmio balloon at native speed,
+ * polling, without interrupts, on one processor. A folder for each architecture, and one for
+ * what those with a device tree share, have what machine_*() and the like below stand for:
+ *
+ *   x86_64   an ELF file that any monitor boots which knows PVH, and that finds the device at
+ *            the places of several, so that two are measured with the very same guest; at CPL 3
+ *   kimage   arm64 and riscv64: a kernel of the Image format, which finds everything in its
+ *            device tree; in the kernel's mode
  *
  * The command line is words key=value; those it doesn't know are ignored:
  *   mode=bench    (default) touch memory and give it all to the balloon, see bench.c
  *   mode=stress   give and take at random, verifying every byte, see stress.c
+ *   mode=violate  break the device's rules, and go on, see violate.c
  *   mode=hint     answer to sessions of free page hints meanwhile, likewise, see hint.c
  *   size=MIB      how much memory takes part (default and maximum: all above the guest's own)
  *   order=ascending|descending|shuffled   in which pages are given (bench)
  *   verify=1      look at every page after it was taken back (bench)
- *   loops=N       rounds, or sessions; stress and hint with 0 go on until they are sent an 'n'
+ *   loops=N       rounds, or sessions; with 0 all but bench go on until they are sent an 'n'
  *                 (default 1)
  *   free=PERCENT  of the pages are hinted (hint; default 50)
  *   zero=1        what is hinted is filled with zeros before, as a Linux with init_on_alloc
@@ -20,7 +25,8 @@
  *   seed=N        of everything random
  *
  * It talks by lines on the serial port: "flat: WORD key=value ...". The last one is "flat: end
- * status=0", or another number when something was wrong; then it powers the machine off.
+ * status=0", or another number when something was wrong; then it powers the machine off. Cycles
+ * are those of the architecture's counter: the TSC on x86_64, the timer's ticks elsewhere.
  */
 #ifndef AEROSTAT_GUEST_FLAT_H
 #define AEROSTAT_GUEST_FLAT_H
@@ -50,10 +56,39 @@ struct flat_pool {
 	uint32_t n;
 };
 
-/* ---- port.c: the machine's ports ---- */
+/* ---- the machine: an architecture's own ---- */
+
+struct flat_range {
+	uint64_t start, end;
+};
+
+#define RANGES_MAX 8
+
+/* The first of all, with what the entry was given; returns the command line. */
+const char *machine_init(uint64_t boot);
+/* RAM that nothing is in, ascending, of whole 2 MiB, mapped from now on: how many ranges. */
+unsigned machine_ram(struct flat_range out[RANGES_MAX]);
+/* Where virtio-mmio devices may be, from 0 on; 0: there are no more such places. */
+uint64_t machine_virtio(unsigned i);
+/* Ends the machine, for others to see with this status where they can. */
+__attribute__((noreturn)) void machine_off(unsigned status);
+
+/* Registers of the 16550; 32-bit ones of devices, after and before all other accesses. */
+uint8_t serial_read(unsigned reg);
+void serial_write(unsigned reg, uint8_t v);
+uint32_t mmio_read(uint64_t address);
+void mmio_write(uint64_t address, uint32_t v);
+
+/* A counter that goes at an even pace, and about how far in a millisecond. */
+uint64_t cycles(void);
+uint64_t cycles_per_ms(void);
+/* In a loop that waits. */
+void relax(void);
+
+/* ---- console.c ---- */
 
 /* Be ready to receive; without this a careful serial port holds back what is sent. */
-void port_init(void);
+void console_init(void);
 void print(const char *text);
 void print_value(const char *key, uint64_t v); /* " key=v", decimal */
 void print_hex(const char *key, uint64_t v);   /* " key=0xv" */
@@ -61,14 +96,13 @@ void print_hex(const char *key, uint64_t v);   /* " key=0xv" */
 void wait_for(char c);
 /* Has this character come? Doesn't wait. */
 bool came(char c);
-/* Ends the machine; doesn't return. */
+/* Says the last line, and ends the machine. */
 __attribute__((noreturn)) void power_off(unsigned status);
 
 /* ---- memory.c ---- */
 
-/* Map what the start info says is RAM, and take the pool out of it. */
-void pool_init(struct flat_pool *pool, uint64_t start_info, uint64_t mib);
-const char *start_info_cmdline(uint64_t start_info);
+/* All of the machine's RAM, or the first mib of it. */
+void pool_init(struct flat_pool *pool, uint64_t mib);
 
 static inline uint64_t *page_at(uint32_t pfn)
 {
@@ -89,6 +123,20 @@ void balloon_reset(void);
 void balloon_send(unsigned queue, const uint32_t *pfn, uint32_t n);
 /* Tell the device how many pages the balloon has. */
 void balloon_actual(uint32_t pages);
+
+/* What only one who breaks the rules needs. */
+#define QUEUE_NUM 8
+struct flat_desc {
+	uint64_t addr;
+	uint32_t len;
+	uint16_t flags, next;
+};
+/* Makes a chain available, moves the index by `step`, and kicks; doesn't wait. */
+void balloon_breach(unsigned queue, const struct flat_desc desc[2], uint16_t head,
+		    uint16_t step);
+bool balloon_broken(void);	/* does the device need a reset? */
+void balloon_be_refused(void);	/* writes registers in ways that change nothing */
+uint64_t balloon_address(void); /* of its registers */
 
 /* The command id that the device shows. */
 uint32_t balloon_hint_id(void);
@@ -118,35 +166,10 @@ void pages_verify(struct flat_check *c); /* all in use */
 
 unsigned bench(const struct flat_params *p, struct flat_pool *pool);
 unsigned stress(const struct flat_params *p, struct flat_pool *pool);
+unsigned violate(const struct flat_params *p, struct flat_pool *pool);
 unsigned hint(const struct flat_params *p, struct flat_pool *pool);
 
 /* ---- small things ---- */
-
-static inline uint64_t tsc(void)
-{
-	uint32_t lo, hi;
-
-	__asm__ volatile("lfence; rdtsc; lfence" : "=a"(lo), "=d"(hi) : : "memory");
-	return (uint64_t)hi << 32 | lo;
-}
-
-static inline void relax(void)
-{
-	__asm__ volatile("pause" : : : "memory");
-}
-
-static inline void outb(uint16_t port, uint8_t v)
-{
-	__asm__ volatile("outb %0, %1" : : "a"(v), "Nd"(port) : "memory");
-}
-
-static inline uint8_t inb(uint16_t port)
-{
-	uint8_t v;
-
-	__asm__ volatile("inb %1, %0" : "=a"(v) : "Nd"(port) : "memory");
-	return v;
-}
 
 /* xorshift64*; the state must not be 0. */
 static inline uint64_t random_next(uint64_t *state)

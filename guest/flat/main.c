@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "guest/flat/flat.h"
 
-void flat_main(uint64_t start_info);
+void flat_main(uint64_t boot);
 
 /* The value of a word "key=value" of text, or NULL. */
 static const char *value_of(const char *text, const char *key)
@@ -41,9 +41,9 @@ static char letter(const char *cmdline, const char *key)
 	return p ? *p : 0;
 }
 
-void flat_main(uint64_t start_info)
+void flat_main(uint64_t boot)
 {
-	const char *cmdline = start_info_cmdline(start_info);
+	const char *cmdline = machine_init(boot);
 	struct flat_params p = {
 		.mode = letter(cmdline, "mode"),
 		.verify = number(cmdline, "verify", 0),
@@ -59,8 +59,8 @@ void flat_main(uint64_t start_info)
 		p.order = ORDER_DESCENDING;
 	else if (letter(cmdline, "order") == 's')
 		p.order = ORDER_SHUFFLED;
-	port_init();
-	pool_init(&pool, start_info, p.size);
+	console_init();
+	pool_init(&pool, p.size);
 	print("flat: begin");
 	print_value("pages", pool.n);
 	print_value("from", (uint64_t)pool.pfn[0] << PAGE_SHIFT);
@@ -72,6 +72,8 @@ void flat_main(uint64_t start_info)
 	switch (p.mode) {
 	case 's':
 		power_off(stress(&p, &pool));
+	case 'v':
+		power_off(violate(&p, &pool));
 	case 'h':
 		power_off(hint(&p, &pool));
 	default:

@@ -1,29 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "guest/flat/flat.h"
 
-#define SERIAL	       0x3f8
-#define MCR	       (SERIAL + 4)
+/* Registers and bits of a 16550. */
+#define THR	       0
+#define RBR	       0
+#define MCR	       4
 #define MCR_DTR_RTS    0x03
-#define LSR	       (SERIAL + 5)
+#define LSR	       5
 #define LSR_DATA_READY 0x01
 #define LSR_THR_EMPTY  0x20
 
-/* Where monitors listen for the end: a sleep control register (S5), and a debug exit. */
-#define SLEEP_CONTROL 0x600
-#define SLEEP_S5      0x34
-#define DEBUG_EXIT    0xf4
-
-void port_init(void)
+void console_init(void)
 {
-	outb(MCR, MCR_DTR_RTS);
+	serial_write(MCR, MCR_DTR_RTS);
 }
 
 void print(const char *text)
 {
 	for (; *text; text++) {
-		while (!(inb(LSR) & LSR_THR_EMPTY))
+		while (!(serial_read(LSR) & LSR_THR_EMPTY))
 			relax();
-		outb(SERIAL, (uint8_t)*text);
+		serial_write(THR, (uint8_t)*text);
 	}
 }
 
@@ -56,15 +53,15 @@ void print_hex(const char *key, uint64_t v)
 /* Not by asking all the time: each look is an exit, and the monitor may be busy. */
 static void pause_a_while(void)
 {
-	uint64_t start = tsc();
+	uint64_t start = cycles();
 
-	while (tsc() - start < 2000000)
+	while (cycles() - start < cycles_per_ms())
 		relax();
 }
 
 bool came(char c)
 {
-	return inb(LSR) & LSR_DATA_READY && (char)inb(SERIAL) == c;
+	return serial_read(LSR) & LSR_DATA_READY && (char)serial_read(RBR) == c;
 }
 
 void wait_for(char c)
@@ -78,8 +75,5 @@ void power_off(unsigned status)
 	print("flat: end");
 	print_value("status", status);
 	print("\n");
-	outb(SLEEP_CONTROL, SLEEP_S5);
-	outb(DEBUG_EXIT, (uint8_t)status);
-	/* There is no interrupt table: where nobody listened, this is a triple fault. */
-	__builtin_trap();
+	machine_off(status);
 }

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Break the rules, again and again, between messages that keep them. What is checked:
+ *   - every breach sets DEVICE_NEEDS_RESET, and after a reset the device works again;
+ *   - what is only refused leaves the device as it was;
+ *   - no page loses what was written to it.
+ */
+#include "guest/flat/flat.h"
+
+#define NEXT	 1u
+#define WRITE	 2u
+#define INDIRECT 4u
+
+/* Places that the cases name instead of addresses: memory of ours, registers of the device. */
+enum { OURS, DEVICE };
+
+#define MAX_PFNS 65536u /* of a message */
+
+struct breach {
+	const char *name;
+	struct flat_desc desc[2];
+	uint16_t head;
+	uint16_t more; /* how far idx moves, beyond the 1 that is right */
+};
+
+static const struct breach breaches[] = {
+	{"head-outside", .desc = {{OURS, 4, 0, 0}}, .head = QUEUE_NUM},
+	{"next-outside", .desc = {{OURS, 4, NEXT, QUEUE_NUM}}},
+	{"loop", .desc = {{OURS, 4, NEXT, 1}, {OURS, 4, NEXT, 0}}},
+	{"no-bytes", .desc = {{OURS, 0, 0, 0}}},
+	{"outside-ram", .desc = {{1ull << 50, 4, 0, 0}}},
+	{"wraps", .desc = {{-4ull, 8, 0, 0}}},
+	{"device-registers", .desc = {{DEVICE, 4, 0, 0}}},
+	{"second-outside", .desc = {{OURS, 4, NEXT, 1}, {1ull << 50, 4, 0, 0}}},
+	{"writable", .desc = {{OURS, 4, WRITE, 0}}},
+	{"readable-behind-writable", .desc = {{OURS, 4, WRITE | NEXT, 1}, {OURS, 4, 0, 0}}},
+	{"part-of-a-number", .desc = {{OURS, 6, 0, 0}}},
+	{"too-long", .desc = {{OURS, (MAX_PFNS + 1) * 4, 0, 0}}},
+	{"indirect", .desc = {{OURS, 16, INDIRECT, 0}}},
+	{"too-many", .desc = {{OURS, 4, 0, 0}}, .more = QUEUE_NUM},
+	{"backwards", .desc = {{OURS, 4, 0, 0}}, .more = (uint16_t)-2},
+};
+
+#define BREACHES (sizeof(breaches) / sizeof(breaches[0]))
+
+struct violating {
+	struct flat_check check;
+	struct flat_pool *pool;
+	uint64_t rng;
+	uint64_t breached, refusals;
+	uint32_t at, n; /* pages that are worked on: indices of the pool */
+};
+
+static struct violating state;
+
+static void choose(struct violating *v)
+{
+	v->n = 1 + random_below(&v->rng, MESSAGE_PFNS);
+	v->at = random_below(&v->rng, v->pool->n - v->n);
+}
+
+static void give(struct violating *v)
+{
+	for (uint32_t i = v->at; i < v->at + v->n && !v->check.bad; i++) {
+		page_verify(&v->check, i);
+		v->pool->mark[i] |= PAGE_FREE;
+	}
+	balloon_send(QUEUE_INFLATE, v->pool->pfn + v->at, v->n);
+}
+
+/* After a deflate, or a reset. */
+static void use_again(struct violating *v)
+{
+	for (uint32_t i = v->at; i < v->at + v->n && !v->check.bad; i++) {
+		page_check_free(&v->check, i);
+		page_write(&v->check, i);
+	}
+}
+
+static void complain(struct violating *v, const char *what, const char *name)
+{
+	print("flat: ");
+	print(what);
+	print(" ");
+	print(name);
+	print("\n");
+	v->check.bad = true;
+}
+
+static void be_refused(struct violating *v)
+{
+	/* Ignored, and the message is answered. */
+	static const uint32_t no_ram[] = {0xffffffff, 0x80000000};
+
+	balloon_be_refused();
+	v->refusals++;
+	/* It would not answer. */
+	if (balloon_broken()) {
+		complain(v, "broken by", "what is refused");
+		return;
+	}
+	balloon_send(random_below(&v->rng, 2), no_ram, 2);
+}
+
+static uint64_t place(const struct violating *v, uint64_t addr)
+{
+	switch (addr) {
+	case OURS:
+		return (uint64_t)v->pool->pfn[0] << PAGE_SHIFT;
+	case DEVICE:
+		return balloon_address();
+	default:
+		return addr;
+	}
+}
+
+static void breach(struct violating *v, const struct breach *b)
+{
+	const uint64_t start = cycles(), enough = 10000 * cycles_per_ms();
+	struct flat_desc desc[2] = {b->desc[0], b->desc[1]};
+
+	desc[0].addr = place(v, desc[0].addr);
+	desc[1].addr = place(v, desc[1].addr);
+	balloon_breach(random_below(&v->rng, 2), desc, b->head, (uint16_t)(1 + b->more));
+	while (!balloon_broken()) {
+		if (cycles() - start > enough) {
+			complain(v, "accepted", b->name);
+			return;
+		}
+		relax();
+	}
+	v->breached++;
+	balloon_reset();
+	if (!balloon_start(false))
+		complain(v, "doesn't start again after", b->name);
+}
+
+static void round_of(struct violating *v, const struct breach *b)
+{
+	bool in_balloon = random_below(&v->rng, 2);
+
+	choose(v);
+	give(v);
+	be_refused(v);
+	if (v->check.bad)
+		return;
+	if (!in_balloon) {
+		balloon_send(QUEUE_DEFLATE, v->pool->pfn + v->at, v->n);
+		use_again(v);
+	}
+	breach(v, b);
+	if (in_balloon)
+		use_again(v);
+}
+
+static void say(const struct violating *v, const char *what, uint64_t rounds)
+{
+	print(what);
+	print_value("rounds", rounds);
+	print_value("breaches", v->breached);
+	print_value("refusals", v->refusals);
+	print_value("zero", v->check.zero);
+	print_value("verified", v->check.verified);
+	print("\n");
+}
+
+unsigned violate(const struct flat_params *p, struct flat_pool *pool)
+{
+	struct violating *v = &state;
+	uint64_t rounds = 0;
+
+	v->pool = v->check.pool = pool;
+	v->rng = p->seed * 0x9e3779b97f4a7c15ull | 1;
+	for (uint32_t i = 0; i < pool->n; i++) {
+		pool->mark[i] = 0;
+		page_write(&v->check, i);
+	}
+	print("flat: start");
+	print_value("seed", p->seed);
+	print("\n");
+	while (!v->check.bad &&
+	       (p->loops ? rounds < p->loops : rounds < BREACHES || !came('n')))
+		round_of(v, &breaches[rounds++ % BREACHES]);
+	pages_verify(&v->check);
+	say(v, v->check.bad ? "flat: failed" : "flat: passed", rounds);
+	return v->check.bad ? 1 : 0;
+}
