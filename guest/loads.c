@@ -16,10 +16,11 @@
 void load_meminfo(char *arg)
 {
 	(void)arg;
-	say("guest: ok MemTotal=%llu MemFree=%llu MemAvailable=%llu",
+	say("guest: ok MemTotal=%llu MemFree=%llu MemAvailable=%llu CmaFree=%llu",
 	    (unsigned long long)sys_meminfo_kib("MemTotal"),
 	    (unsigned long long)sys_meminfo_kib("MemFree"),
-	    (unsigned long long)sys_meminfo_kib("MemAvailable"));
+	    (unsigned long long)sys_meminfo_kib("MemAvailable"),
+	    (unsigned long long)sys_meminfo_kib("CmaFree"));
 }
 
 void load_touch(char *arg)

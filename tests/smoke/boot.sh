@@ -4,6 +4,9 @@
 # and its processors, and powers itself off.
 . ./lib.sh
 
+# KiB that a kernel keeps for itself besides 4 % of memory.
+own=$((49152 + table_mib * 1024))
+
 boot() { # NAME KERNEL INITRD CPUS MIB
 	vm_start "$1" -k "$2" -i "$3" -c "$4" -m "$5" -p "console=ttyS0 quiet"
 	if ! vm_ready 120; then
@@ -12,7 +15,7 @@ boot() { # NAME KERNEL INITRD CPUS MIB
 		return
 	fi
 	total=$(field MemTotal "$(guest meminfo)")
-	check_ge "$1: MemTotal in KiB, kernel's own share taken off" "$total" $(($5 * 1024 * 96 / 100 - 49152))
+	check_ge "$1: MemTotal in KiB, kernel's own share taken off" "$total" $(($5 * 1024 * 96 / 100 - own))
 	check_le "$1: MemTotal in KiB, not more than was given" "$total" $(($5 * 1024))
 	check_eq "$1: vCPUs online" "$(field online "$(guest cpus)")" "$4"
 	check "$1: power off" guest poweroff

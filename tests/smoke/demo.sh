@@ -44,6 +44,6 @@ echo "$inflated"
 echo "The guest verified every word: $(field verified_mib "$(guest verify)") MiB."
 echo
 "$AEROSTAT" stat -n demo
-step "stop" "$AEROSTAT" stop -n demo
+step "stop" vm_stop 60
 echo
-echo "aerostat stop -n demo: exit status $(vm_exit 60)"
+echo "The guest powers off: exit status $(vm_exit 60)"

@@ -14,7 +14,7 @@ start 160 reporting=off,poison=off init_on_free=1
 check_eq "no poison: hints are negotiated all the same" "$(feature 3)" 1
 well "no poison"
 quit "no poison"
-if [ "$KERNEL" = small ]; then # Debian's have no page_poison
+if has_page_poison; then
 	start 256 reporting=off page_poison=on
 	check_eq "page_poison: it fills pages with" "$(stat_field poison)" $((0xaaaaaaaa))
 	says "page_poison" "keep what they hold" balloon --trim --wait
@@ -28,26 +28,32 @@ fi
 # ---- memory that is taken offline ----
 
 # Blocks of 128 MiB; movablecore, so that nothing the kernel can't move is in the last ones.
-start 768 reporting=off 'movablecore=384M init_on_alloc=0'
+start $((768 - table_mib)) reporting=off 'movablecore=384M init_on_alloc=0'
 memory=/sys/devices/system/memory
-offline() { # [BLOCK...]: the first that goes
-	for block; do
+case $ARCH in arm64) first=8 ;; riscv64) first=16 ;; *) first=0 ;; esac # where memory begins
+offline() { # one of three; block is its number
+	for block in $((first + 5)) $((first + 4)) $((first + 3)); do
 		! guest write "$memory/memory$block/state" offline >/dev/null || return 0
 	done
 	return 1
 }
 free_before=$(free_mib)
-if offline 5 4 3; then
+# A page that is in use at the moment is in the way; a little later it isn't.
+patience=20
+[ "$ARCH" != arm64 ] || patience=1
+if wait_until $patience offline; then
 	ok "offline: a block of 128 MiB went ($block)"
 	check_le "offline: MiB free then" "$(free_mib)" $((free_before - 100))
-	plenty=$(($(free_mib) * 9 / 10))
+	look_at_free
 	well offline
 	check "begin a trim" balloon --trim
 	guest write "$memory/memory$block/state" online >/dev/null
 	over "online meanwhile"
 	check "online: MiB free again" wait_until 60 free_is_above $((free_before - 50))
-	plenty=$(($(free_mib) * 9 / 10))
+	look_at_free
 	well online
+elif [ "$ARCH" = arm64 ]; then
+	skip "offline: a block of 128 MiB goes" "Linux on arm64 lets no memory go that was there at boot"
 else
 	not_ok "offline: a block of 128 MiB goes" "none of three"
 fi
@@ -74,7 +80,7 @@ check "all: deflate" balloon --target 0 --wait --timeout 60
 check_eq "all: stray deflates" "$(stat_field stray_deflates)" 0
 check_eq "all: double inflates" "$(stat_field double_inflates)" 0
 check_eq "all: ballooned pages among the reported" "$(stat_field released_bytes)" 0
-plenty=$(($(free_mib) * 9 / 10))
+look_at_free
 well all
 quit all
 finish

@@ -2,6 +2,7 @@
 # shellcheck shell=sh
 # Trims that can't begin, and sessions of free page hints that end otherwise: each fails at once, or soon, with a reason,
 # or comes to its end, and the guest gets its memory back.
+# shellcheck disable=SC2154 # plenty, of trimlib.sh
 . ./trimlib.sh
 
 # Guests that clear pages when they allocate them take a while to hint: long enough for something else to happen.
@@ -72,20 +73,16 @@ check_eq "kill: exit status" "$(vm_exit 30)" 137
 # ---- a kernel that starts another ----
 
 if [ "$KERNEL" != small ]; then # which can't
-	mkdir -p /tmp/again/kexec
-	cp "$IMAGES/$KERNEL.vmlinuz" /tmp/again/kexec/kernel
-	cp "$IMAGES/$KERNEL.initrd" /tmp/again/kexec/initrd
-	cp "$IMAGES/$KERNEL.initrd" /tmp/again.initrd
-	(cd /tmp/again && find kexec | cpio -o -H newc) >>/tmp/again.initrd 2>/dev/null
+	initrd_for_kexec /tmp/again.initrd
 	export INITRD=/tmp/again.initrd
 	start 384 reporting=off ''
 	unset INITRD
-	check "kexec: load a kernel" guest kexec load
+	kexec_load kexec || finish
 	in_the_middle kexec
 	echo "kexec now" 1<>"$SMOKE_DIR/v.in"
 	if vm_ready 180 2; then
 		over kexec
-		plenty=$(($(free_mib) * 9 / 10))
+		look_at_free
 		well kexec
 		quit kexec
 	else

@@ -13,12 +13,7 @@ balloon() { "$AEROSTAT" balloon -n "$VM" "$@"; }
 holds() { [ "$(mib_of ballooned_bytes)" -ge "$1" ]; }
 settled() { [ "$(mib_of pending_bytes)" -eq 0 ] && [ "$(stat_field discarding_bytes)" -eq 0 ]; }
 
-# The guest's initial RAM disk, and in it what it needs to start the same once more.
-mkdir -p /tmp/again/kexec
-cp "$IMAGES/$KERNEL.vmlinuz" /tmp/again/kexec/kernel
-cp "$IMAGES/$KERNEL.initrd" /tmp/again/kexec/initrd
-cp "$IMAGES/$KERNEL.initrd" /tmp/again.initrd
-(cd /tmp/again && find kexec | cpio -o -H newc) >>/tmp/again.initrd 2>/dev/null
+initrd_for_kexec /tmp/again.initrd
 
 start() { # NAME RECLAIM
 	vm_start "$1" -k "$IMAGES/$KERNEL.vmlinuz" -i /tmp/again.initrd -m "$size" -c "${CPUS:-1}" --balloon \
@@ -26,7 +21,7 @@ start() { # NAME RECLAIM
 	vm_ready 120 || { not_ok "$1: ready" "no guest"; return 1; }
 	check "$1: touch 700 MiB" guest touch 700
 	check "$1: free them" guest free
-	check "$1: load a kernel" guest kexec load
+	kexec_load "$1"
 }
 # All memory is the new kernel's: it fills what it has and finds its own words.
 comes_up() { # WHEN

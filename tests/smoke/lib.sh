@@ -12,10 +12,11 @@
 #   check_eq "exit status" "$(vm_exit 30)" 0
 #   finish                                      # exits 1 when a check failed
 #
-# AEROSTAT is the monitor (default: aerostat), SMOKE_DIR the folder of logs (default: /tmp/smoke), REPLY_SECONDS how
+# AEROSTAT is the monitor (default: aerostat), ARCH its architecture (default: x86_64), SMOKE_DIR the folder of logs (default: /tmp/smoke), REPLY_SECONDS how
 # long a guest may take to answer (default: 120). vm_* and guest speak to the machine started or selected last, $VM.
 
 AEROSTAT=${AEROSTAT:-aerostat}
+ARCH=${ARCH:-x86_64}
 SMOKE_DIR=${SMOKE_DIR:-/tmp/smoke}
 REPLY_SECONDS=${REPLY_SECONDS:-120}
 VM=
@@ -59,6 +60,26 @@ vm_exit() {
 	else
 		vm_kill
 		echo timeout
+	fi
+}
+
+# Of the machines only x86-64's has a power button.
+has_power_button() { [ "$ARCH" = x86_64 ]; }
+
+# Debian's cloud kernels, which those for riscv64 are not, can't poison pages.
+has_page_poison() { [ "$ARCH" = riscv64 ] || [ "$KERNEL" = small ]; }
+
+# MiB that riscv64's kernels have in a table of all the sections of memory that 56 bits can address (sparse_init); those
+# of the others are small.
+table_mib=0
+[ "$ARCH" != riscv64 ] || table_mib=32
+
+# vm_stop SECONDS: asks the guest to power off: by the power button, else on its console.
+vm_stop() {
+	if has_power_button; then
+		"$AEROSTAT" stop -n "$VM" --timeout "$1"
+	else
+		guest poweroff
 	fi
 }
 
@@ -161,6 +182,31 @@ check_le() { # NAME GOT MOST
 
 check_ge() { # NAME GOT LEAST
 	if [ "$2" -ge "$3" ] 2>/dev/null; then ok "$1 ($2)"; else not_ok "$1" "is '$2', expected at least $3"; fi
+}
+
+# For a guest that starts its kernel once more: an initial RAM disk that has what it takes.
+initrd_for_kexec() { # FILE
+	mkdir -p /tmp/again/kexec
+	cp "$IMAGES/$KERNEL.vmlinuz" /tmp/again/kexec/kernel
+	cp "$IMAGES/$KERNEL.initrd" /tmp/again/kexec/initrd
+	cp "$IMAGES/$KERNEL.initrd" "$1"
+	(cd /tmp/again && find kexec | cpio -o -H newc) >>"$1" 2>/dev/null
+}
+
+# kexec_load NAME: the guest loads it, or 1. Of a kernel that can't, there is nothing more to test: a skip, and the end.
+kexec_load() {
+	if kexec_said=$(guest kexec load); then
+		ok "$1: load a kernel"
+		return 0
+	fi
+	case $kexec_said in
+	*"Function not implemented"*)
+		skip "$1: kexec" "this kernel has no kexec_file_load (CONFIG_KEXEC_FILE)"
+		finish
+		;;
+	*) not_ok "$1: load a kernel" "$kexec_said" ;;
+	esac
+	return 1
 }
 
 # Prints the plan, ends machines that still run, shows the console tails when a check failed, and exits.

@@ -48,7 +48,7 @@ check_eq "quit: exit status" "$(vm_exit 30)" 0
 start q --balloon
 ready "q again"
 check "pause" "$AEROSTAT" pause -n q
-says "stop of a paused VM" "paused" "$AEROSTAT" stop -n q
+! has_power_button || says "stop of a paused VM" "paused" "$AEROSTAT" stop -n q
 check "quit while paused" "$AEROSTAT" stop -n q --force
 check_eq "quit while paused: exit status" "$(vm_exit 30)" 0
 gone "quit"
@@ -76,18 +76,21 @@ start u
 ready u
 kill -USR1 "$(vm_pid)"
 check "a stray kick changes nothing" guest uptime
-check "stop by the power button" "$AEROSTAT" stop -n u
+has_power_button || says "stop without a power button" "no power button" "$AEROSTAT" stop -n u
+check "stop" vm_stop 60
 check_eq "stop: exit status" "$(vm_exit 30)" 0
 
-# A guest that resets by a triple fault has ended: a report and a status of its own.
-PARAMS="reboot=t"
-start t
-ready t
-guest reboot >/dev/null
-check_eq "triple fault: exit status" "$(vm_exit 60)" 3
-check_eq "triple fault: the report names it" "$(grep -ci 'triple fault' "$(vm_log)" | sed 's/[1-9][0-9]*/yes/')" yes
-check_eq "triple fault: the report has registers" "$(grep -ci 'rip' "$(vm_log)" | sed 's/[1-9][0-9]*/yes/')" yes
-gone "triple fault"
+# A guest that resets by a triple fault, as only x86-64 can, has ended: a report and a status of its own.
+if [ "$ARCH" = x86_64 ]; then
+	PARAMS="reboot=t"
+	start t
+	ready t
+	guest reboot >/dev/null
+	check_eq "triple fault: exit status" "$(vm_exit 60)" 3
+	check_eq "triple fault: the report names it" "$(grep -ci 'triple fault' "$(vm_log)" | sed 's/[1-9][0-9]*/yes/')" yes
+	check_eq "triple fault: the report has registers" "$(grep -ci 'rip' "$(vm_log)" | sed 's/[1-9][0-9]*/yes/')" yes
+	gone "triple fault"
+fi
 
 # A terminal is given back whatever ends the monitor.
 PARAMS=

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=sh
-# Free page reporting: a stock guest of 1 GiB gives its free memory to the host by itself, and every word it writes
+# Free page reporting: a stock guest of SIZE MiB gives its free memory to the host by itself, and every word it writes
 # there later is right. Beside the balloon, through a pause, a driver reload and a reboot; with init_on_free, and
 # where the kernel can with page_poison; and what turns it off.
 . ./lib.sh
@@ -66,29 +66,33 @@ quit() { # NAME
 
 # ---- by itself ----
 
-start 1024 stats=on ''
+start "$SIZE" stats=on ''
 check_eq "reporting is negotiated" "$(feature 5)" 1
 touch_and_free plain
 falls plain
 check_eq "plain: nothing is ballooned" "$(stat_field ballooned_bytes)" 0
 check_ge "plain: MiB reported that went" "$(report_mib discarded)" "$most"
-fill_and_verify plain 700
+fill_and_verify plain "$most"
 full=$(rss)
 falls "plain, freed again"
 
 # Beside the balloon, and beside a guest that allocates, writes and verifies.
-check "inflate 300 MiB" balloon --inflate 300 --wait
-fill_and_verify "balloon full" 400
+few=$((SIZE * 3 / 10))
+check "inflate $few MiB" balloon --inflate "$few" --wait
+fill_and_verify "balloon full" $((much / 2))
 check "deflate" balloon --target 0 --wait
 check "start a load" guest busy on
-check "inflate under load" balloon --target 300 --wait --timeout 120
+check "inflate under load" balloon --target "$few" --wait --timeout 120
 check "deflate under load" balloon --target 0 --wait --timeout 120
 sleep 3
 check "the load saw no wrong byte" guest busy off
 check_eq "stray deflates" "$(stat_field stray_deflates)" 0
 check_eq "double inflates" "$(stat_field double_inflates)" 0
 
+quit plain
+
 # What is paused stands still.
+start 512 stats=on ''
 touch_and_free pause
 check "pause" "$AEROSTAT" pause -n v
 here=$(report_mib reported)
@@ -111,25 +115,25 @@ check "reboot" guest reboot
 vm_ready 180 2 || not_ok "ready again" "$(tail -n 1 "$(vm_log)")"
 touch_and_free rebooted
 falls rebooted
-fill_and_verify rebooted 700
-quit plain
+fill_and_verify rebooted "$most"
+quit rebooted
 
 # ---- what the guest fills its free pages with ----
 
-start 1024 stats=off init_on_free=1 # and so the queue has another number
+start 512 stats=off init_on_free=1 # and so the queue has another number
 check_eq "init_on_free: reporting is negotiated" "$(feature 5)" 1
 check_eq "init_on_free: and poison" "$(feature 4)" 1
 check_eq "init_on_free: it fills pages with" "$(stat_field poison)" 0
 touch_and_free init_on_free
 falls init_on_free
-fill_and_verify init_on_free 700
+fill_and_verify init_on_free "$most"
 quit init_on_free
 
 start 512 poison=off init_on_free=1
 check_eq "no poison: Linux drops reporting" "$(feature 5)" 0
 quit "no poison"
 
-if [ "$KERNEL" = small ]; then # Debian's have no page_poison
+if has_page_poison; then
 	start 512 stats=on page_poison=on
 	check_eq "page_poison: it fills pages with" "$(stat_field poison)" $((0xaaaaaaaa))
 	touch_and_free page_poison

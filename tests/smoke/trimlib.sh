@@ -16,6 +16,13 @@ balloon() { "$AEROSTAT" balloon -n v "$@"; }
 trim() { balloon --trim --wait --timeout 120; }
 rss() { rss_mib "$(vm_pid)"; }
 free_mib() { echo $(($(field MemFree "$(guest meminfo)") / 1024)); }
+# MiB: what it has again when it has all of it back, and what a trim finds of that. A driver can't take, and so can't
+# hint, free memory that is set aside for DMA (CMA), as Debian's kernels of other architectures than x86-64 do.
+look_at_free() {
+	look=$(guest meminfo)
+	plenty=$(($(field MemFree "$look") * 9 / 10240))
+	worth=$((($(field MemFree "$look") - $(field CmaFree "$look")) * 9 / 20480))
+}
 
 # For wait_until.
 state_is() { [ "$(of trim state)" = "$1" ]; }
@@ -25,13 +32,14 @@ nothing_is_held() { [ "$(of hinting pinned)" = false ]; }
 free_is_above() { [ "$(free_mib)" -ge "$1" ]; }
 
 start() { # MIB BALLOON_KEYS PARAMS
-	vm_start v -k "$IMAGES/$KERNEL.vmlinuz" -i "${INITRD:-$IMAGES/$KERNEL.initrd}" -m "$1" -c "${CPUS:-1}" "--balloon=$2" \
+	start_mib=$(($1 + table_mib))
+	vm_start v -k "$IMAGES/$KERNEL.vmlinuz" -i "${INITRD:-$IMAGES/$KERNEL.initrd}" -m "$start_mib" -c "${CPUS:-1}" "--balloon=$2" \
 		--reclaim "$RECLAIM" -p "console=ttyS0 quiet $3"
 	vm_ready 180 || {
 		not_ok "ready" "$(tail -n 1 "$(vm_log)")"
 		finish
 	}
-	plenty=$(($(free_mib) * 9 / 10)) # MiB: and so much it has again when it has all of it back
+	look_at_free
 }
 quit() { # NAME
 	check_eq "$1: violations of the protocol" "$(stat_field violations)" 0
@@ -77,10 +85,10 @@ over() { # NAME: one way or the other, and what follows works
 well() { # NAME: a whole trim, and every word is right
 	check "$1: trim" trim
 	check_eq "$1: it is done" "$(of trim state)" "done"
-	check_ge "$1: MiB hinted" "$(mib_of hinted)" $((plenty / 2))
-	check_ge "$1: MiB that went" "$(mib_of discarded)" $((plenty / 2))
+	check_ge "$1: MiB hinted" "$(mib_of hinted)" "$worth"
+	check_ge "$1: MiB that went" "$(mib_of discarded)" "$worth"
 	filled=$(guest fill)
-	check_ge "$1: the guest fills what it has, MiB" "$(field filled_mib "$filled")" $((plenty / 2))
+	check_ge "$1: the guest fills what it has, MiB" "$(field filled_mib "$filled")" $((plenty / 3))
 	check "$1: and every word is right" guest verify
 	check "$1: and frees it" guest free
 }
