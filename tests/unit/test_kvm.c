@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -54,6 +56,54 @@ START_TEST(bad_descriptors_come_back_as_errno)
 	ck_assert_int_lt(kvm_vm_ioeventfd(&vm, -1, 0xd0000050, 2, &err), 0);
 	ck_assert_ptr_nonnull(strstr(err.msg, "0xd0000050"));
 	ck_assert_int_eq(kvm_ioctl(-1, KVM_GET_API_VERSION, NULL), -EBADF);
+	ck_assert_int_lt(kvm_vm_irq_pulse(&vm, 5), 0); /* no interrupt controller */
+	ck_assert_int_eq(kvm_vcpu_interrupt(-1, true), -EBADF);
+	kvm_vm_destroy(&vm);
+	kvm_host_close(&h);
+}
+END_TEST
+
+/* No machine has the interrupt controllers of all of them. */
+START_TEST(an_interrupt_controller_that_is_not_there_changes_nothing)
+{
+	struct kvm_host h;
+	struct kvm_vm vm;
+	struct err err = {0};
+
+	ck_assert_int_eq(kvm_host_open(&h, NULL), 0);
+	ck_assert_int_eq(kvm_vm_create(&vm, &h, NULL), 0);
+	ck_assert_int_eq(kvm_vm_irqchip(&vm, KVM_DEV_TYPE_XICS, &err), -ENODEV);
+	ck_assert_uint_eq(vm.irqchip, 0);
+	ck_assert_str_eq(err.msg, "");
+	kvm_vm_destroy(&vm);
+	ck_assert_int_eq(vm.fd, -1);
+	kvm_host_close(&h);
+}
+END_TEST
+
+/* Any device will do to see that it is the VM's, and ends with it. */
+START_TEST(an_interrupt_controller_is_the_vms)
+{
+	struct kvm_host h;
+	struct kvm_vm vm;
+	struct err err = {0};
+	uint64_t value = 0;
+	int rc, fd;
+
+	ck_assert_int_eq(kvm_host_open(&h, NULL), 0);
+	ck_assert_int_eq(kvm_vm_create(&vm, &h, NULL), 0);
+	rc = kvm_vm_irqchip(&vm, KVM_DEV_TYPE_VFIO, &err);
+	if (rc == -ENODEV) {
+		printf("skip - this KVM has no device that can be made here\n");
+	} else {
+		ck_assert_msg(!rc, "%s", err.msg);
+		fd = vm.irqchip_fd;
+		ck_assert_int_eq(fcntl(fd, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
+		ck_assert_int_lt(kvm_vm_irqchip_set(&vm, 77, 5, &value, &err), 0);
+		ck_assert_ptr_nonnull(strstr(err.msg, "77.5"));
+		kvm_vm_destroy(&vm);
+		ck_assert_int_eq(fcntl(fd, F_GETFD), -1);
+	}
 	kvm_vm_destroy(&vm);
 	kvm_host_close(&h);
 }
@@ -93,4 +143,6 @@ START_TEST(ioeventfd_takes_the_write)
 END_TEST
 
 UNIT_MAIN_KVM("kvm", host_says_what_it_can, overlapping_slots_are_an_error_that_names_the_gpa,
-	      bad_descriptors_come_back_as_errno, ioeventfd_takes_the_write)
+	      bad_descriptors_come_back_as_errno,
+	      an_interrupt_controller_that_is_not_there_changes_nothing,
+	      an_interrupt_controller_is_the_vms, ioeventfd_takes_the_write)

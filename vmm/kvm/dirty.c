@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "vmm/base/bitmap.h"
 
@@ -47,6 +48,9 @@ int kvm_dirty_start(struct kvm_dirty *d, struct kvm_vm *vm, const struct gmem *m
 	int rc;
 
 	*d = (struct kvm_dirty){.vm = vm, .mem = mem};
+	/* KVM's log has a bit for each of the host's pages. */
+	if (sysconf(_SC_PAGESIZE) != GMEM_PAGE_SIZE)
+		return err_set(err, -ENOTSUP, "the dirty log needs a host with pages of 4 KiB");
 	d->map = calloc(bitmap_words(mem->npages), sizeof(uint64_t));
 	rc = d->map ? enter_manual_mode(d, err)
 		    : err_sys(err, -ENOMEM, "cannot allocate the dirty log");

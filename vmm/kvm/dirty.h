@@ -52,8 +52,8 @@ struct kvm_dirty {
 /*
  * Start logging for all of mem, which is what kvm_vm_add_memory() gave to vm; both must outlive
  * the log. Regions of mem begin at an index that is a multiple of 64 (asserted). 0; -ENOTSUP
- * when this host's KVM lacks the log's manual mode (Linux before 5.0); -ENOMEM; another
- * negative errno. On failure the log is off.
+ * when this host's KVM lacks the log's manual mode (Linux before 5.0) or its pages aren't of
+ * 4 KiB; -ENOMEM; another negative errno. On failure the log is off.
  */
 int kvm_dirty_start(struct kvm_dirty *d, struct kvm_vm *vm, const struct gmem *mem,
 		    struct err *err);

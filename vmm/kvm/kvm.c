@@ -82,7 +82,7 @@ void kvm_host_close(struct kvm_host *h)
 
 int kvm_vm_create(struct kvm_vm *vm, const struct kvm_host *h, struct err *err)
 {
-	int fd = kvm_ioctl(h->fd, KVM_CREATE_VM, NULL);
+	int fd = kvm_ioctl(h->fd, KVM_CREATE_VM, (void *)h->vm_type);
 
 	*vm = (struct kvm_vm){.host = h, .fd = fd < 0 ? -1 : fd};
 	if (fd < 0)
@@ -93,7 +93,37 @@ int kvm_vm_create(struct kvm_vm *vm, const struct kvm_host *h, struct err *err)
 
 void kvm_vm_destroy(struct kvm_vm *vm)
 {
+	if (vm->irqchip)
+		fd_close(&vm->irqchip_fd);
+	vm->irqchip = 0;
 	fd_close(&vm->fd);
+}
+
+int kvm_vm_irqchip(struct kvm_vm *vm, uint32_t type, struct err *err)
+{
+	struct kvm_create_device dev = {.type = type, .flags = KVM_CREATE_DEVICE_TEST};
+	int rc = kvm_ioctl(vm->fd, KVM_CREATE_DEVICE, &dev);
+
+	if (rc)
+		return -ENODEV;
+	dev.flags = 0;
+	rc = kvm_ioctl(vm->fd, KVM_CREATE_DEVICE, &dev);
+	if (rc)
+		return err_sys(err, rc, "KVM_CREATE_DEVICE of type %u", type);
+	vm->irqchip = type;
+	vm->irqchip_fd = (int)dev.fd;
+	return 0;
+}
+
+int kvm_vm_irqchip_set(struct kvm_vm *vm, uint32_t group, uint64_t attr, const void *value,
+		       struct err *err)
+{
+	struct kvm_device_attr req = {.group = group, .attr = attr, .addr = (uintptr_t)value};
+	int rc = kvm_ioctl(vm->irqchip_fd, KVM_SET_DEVICE_ATTR, &req);
+
+	return rc ? err_sys(err, rc, "KVM_SET_DEVICE_ATTR of the interrupt controller, %u.%llu",
+			    group, (unsigned long long)attr)
+		  : 0;
 }
 
 int kvm_vm_set_slot(struct kvm_vm *vm, const struct gmem *mem, unsigned i, uint32_t flags,
@@ -128,6 +158,23 @@ int kvm_vm_irqfd(struct kvm_vm *vm, int efd, uint32_t gsi, struct err *err)
 	int rc = kvm_ioctl(vm->fd, KVM_IRQFD, &req);
 
 	return rc ? err_sys(err, rc, "KVM_IRQFD for GSI %u", gsi) : 0;
+}
+
+int kvm_vm_irq_pulse(const struct kvm_vm *vm, uint32_t gsi)
+{
+	struct kvm_irq_level line = {.irq = gsi, .level = 1};
+	int rc = kvm_ioctl(vm->fd, KVM_IRQ_LINE, &line);
+
+	line.level = 0;
+	return rc ? rc : kvm_ioctl(vm->fd, KVM_IRQ_LINE, &line);
+}
+
+int kvm_vcpu_interrupt(int vcpu_fd, bool level)
+{
+	/* KVM_INTERRUPT_SET and KVM_INTERRUPT_UNSET of the headers that have them. */
+	struct kvm_interrupt line = {.irq = level ? -1u : -2u};
+
+	return kvm_ioctl(vcpu_fd, KVM_INTERRUPT, &line);
 }
 
 int kvm_vm_ioeventfd(struct kvm_vm *vm, int efd, uint64_t gpa, uint32_t value, struct err *err)
