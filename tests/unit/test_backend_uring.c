@@ -69,11 +69,16 @@ int __wrap_io_uring_register_iowq_max_workers(struct io_uring *ring, unsigned *n
 int __real_io_uring_submit(struct io_uring *ring);
 int __wrap_io_uring_submit(struct io_uring *ring);
 
-/* A request that does nothing in place of this one; its answer is made up later. */
+/*
+ * A request that does nothing in place of this one; its answer is made up later. Newer
+ * liburings leave the fields alone that it doesn't use, and newer kernels refuse it for what is
+ * in them.
+ */
 static void spoil(struct io_uring_sqe *sqe)
 {
 	uint64_t data = sqe->user_data;
 
+	memset(sqe, 0, sizeof(*sqe));
 	io_uring_prep_nop(sqe);
 	sqe->user_data = data;
 }

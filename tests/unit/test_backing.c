@@ -72,6 +72,66 @@ START_TEST(regions_say_how_to_discard)
 }
 END_TEST
 
+/* What the host is said to have; the Makefile lets sysconf() come here. */
+static long fake_page;
+long __real_sysconf(int name);
+long __wrap_sysconf(int name);
+
+long __wrap_sysconf(int name)
+{
+	return name == _SC_PAGESIZE && fake_page ? fake_page : __real_sysconf(name);
+}
+
+START_TEST(large_host_pages_are_the_least_that_goes_back)
+{
+	static const struct gmem_span odd = {0, 2 * MIB + 4096};
+	struct gmem m;
+
+	for (fake_page = 4096; fake_page <= 65536; fake_page *= 4) {
+		for (size_t k = 0; k < GMEM_KINDS; k++) {
+			bool huge = gmem_kinds[k].config.backing == GMEM_HUGETLB;
+
+			if (!map_kind(k, 4 * MIB, 2 * MIB))
+				continue;
+			ck_assert_uint_eq(1ull << r.page_shift,
+					  huge ? 2 * MIB : (uint64_t)fake_page);
+			/* The host can't map, nor discard, other than at multiples of it. */
+			ck_assert_uint_eq((uintptr_t)r.hva % (uint64_t)fake_page, 0);
+			ck_assert_uint_eq(r.fd_off % (uint64_t)fake_page, 0);
+			backing_unmap(&r);
+		}
+	}
+	fake_page = 65536;
+	ck_assert_int_eq(gmem_create(&m, &odd, 1, &err), -EINVAL);
+	ck_assert_str_eq(err.msg,
+			 "-m/--mem: size: give a multiple of 64.0 KiB, this host's page");
+	fake_page = 0;
+	ck_assert_int_eq(gmem_create(&m, &odd, 1, &err), 0);
+	gmem_destroy(&m);
+}
+END_TEST
+
+START_TEST(very_huge_pages_are_warned_of)
+{
+	static const struct gmem_span span = {0, 2 * MIB};
+	struct gmem_config config = {.backing = GMEM_ANON, .thp = GMEM_THP_OFF};
+	struct gmem_info info;
+	struct gmem m;
+
+	for (fake_page = 4096; fake_page <= 16384; fake_page *= 4) {
+		ck_assert_int_eq(gmem_create_with(&m, &span, 1, &config, &err), 0);
+		gmem_query(&m, &info);
+		ck_assert_uint_eq(info.nwarnings, 0);
+		m.config.thp = GMEM_THP_ON;
+		gmem_query(&m, &info);
+		ck_assert_uint_eq(info.nwarnings, fake_page > 4096);
+		gmem_destroy(&m);
+	}
+	ck_assert_ptr_nonnull(strstr(info.warning[0], "thp=off"));
+	fake_page = 0;
+}
+END_TEST
+
 static sigjmp_buf fault;
 
 static void on_fault(int sig)
@@ -199,5 +259,6 @@ START_TEST(the_pool_of_an_odd_size)
 END_TEST
 
 UNIT_MAIN("backing", hva_and_gpa_are_congruent, regions_say_how_to_discard,
+	  large_host_pages_are_the_least_that_goes_back, very_huge_pages_are_warned_of,
 	  running_over_an_end_faults, a_discard_gives_zeros, populating_keeps_what_is_there,
 	  locked_memory_can_be_discarded, the_lock_limit_is_told, the_pool_of_an_odd_size)

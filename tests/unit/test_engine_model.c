@@ -333,6 +333,9 @@ static unsigned run_seed(uint64_t seed)
 	const struct reclaim_config cfg = {.kind = RECLAIM_SYNC,
 					   .backlog_max = RECLAIM_BACKLOG_MIN};
 
+	/* Hosts with pages of 4, 16 and 64 KiB, and hugetlb. */
+	static const unsigned shifts[] = {21, 12, 12, 14, 21, 12, 12, 16};
+
 	memset(&m, 0, sizeof(m));
 	m.seed = seed;
 	m.rng = seed * 0x9e3779b97f4a7c15ull | 1;
@@ -340,7 +343,7 @@ static unsigned run_seed(uint64_t seed)
 		rnd(2);
 	m.error_percent = rnd(3) ? 0 : 20;
 	for (unsigned i = 0; i < mem.nregions; i++)
-		mem.region[i].page_shift = seed % 4 ? GMEM_PAGE_SHIFT : 21;
+		mem.region[i].page_shift = shifts[seed % 8];
 	m.r = reclaim_create_with(&mem, &cfg, &fake, NULL);
 	OK(m.r);
 	if (mem.region[0].page_shift != GMEM_PAGE_SHIFT)

@@ -255,7 +255,27 @@ START_TEST(populate_makes_resident)
 }
 END_TEST
 
+/* As on a host with pages of 16 KiB: a page of the guest's brings a whole one of the host's. */
+START_TEST(populate_takes_whole_host_pages)
+{
+	const uint32_t pfn[] = {13, 14, 30, LOW_PAGES - 1, HIGH_PFN};
+	unsigned char present[LOW_PAGES];
+
+	setup();
+	for (uint32_t i = 0; i < LOW_PAGES; i++)
+		take(i);
+	reclaim_barrier(r);
+	for (unsigned i = 0; i < mem.nregions; i++)
+		mem.region[i].page_shift = 14;
+	reclaim_populate(r, pfn, 5);
+	ck_assert_int_eq(mincore(mem.region[0].hva, mem.region[0].len, present), 0);
+	for (unsigned i = 0; i < LOW_PAGES; i++)
+		ck_assert_int_eq(present[i] & 1, i / 4 == 3 || i / 4 == 7 || i / 4 == 15);
+	teardown();
+}
+END_TEST
+
 UNIT_MAIN("reclaim", pages_of_several_messages_make_one_run, runs_end_where_regions_do,
 	  bad_pfns_touch_nothing, given_back_in_time, reset_cancels,
 	  with_no_more_to_come_nothing_waits, refused_pages_are_tried_again_later,
-	  populate_makes_resident)
+	  populate_makes_resident, populate_takes_whole_host_pages)

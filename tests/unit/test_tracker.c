@@ -175,6 +175,71 @@ START_TEST(whole_host_pages_only)
 }
 END_TEST
 
+/* Host pages of 16 and 64 KiB, say: several of them in a block of 2 MiB. */
+static void check_part(uint64_t unit)
+{
+	struct tracker *t = tracker_create(2 * B, unit);
+	uint64_t cursor = 0, s, l;
+
+	/* The second and third of block 0; the first in part. */
+	inflate(t, 1, 3 * unit);
+	ck_assert_uint_eq(counts(t).held, unit - 1);
+	ck_assert_uint_eq(counts(t).pending, 2 * unit);
+	ck_assert_int_eq(tracker_state(t, 1), PAGE_HELD);
+	ck_assert_int_eq(tracker_state(t, unit), PAGE_PENDING);
+	ck_assert_uint_eq(tracker_partial_block(t, 0), 0);
+	ck_assert_uint_eq(tracker_block_pending(t, 0), 2 * unit);
+	ck_assert_uint_eq(tracker_block_stamp(t, 0), 7);
+	ck_assert(!tracker_ready_run(t, &cursor, B, &s, &l));
+	/* A page of the third goes back before the discard, and comes again after it. */
+	ck_assert_int_eq(tracker_deflate(t, 3 * unit - 1), PAGE_PENDING);
+	ck_assert_uint_eq(counts(t).held, 2 * (unit - 1));
+	ck_assert(tracker_block_run(t, 0, &s, &l));
+	ck_assert_uint_eq(s, unit);
+	ck_assert_uint_eq(l, unit);
+	ck_assert_uint_eq(tracker_take(t, s, l), unit);
+	ck_assert(!tracker_block_run(t, 0, &s, &l));
+	ck_assert_uint_eq(tracker_partial_count(t), 0);
+	ck_assert_int_eq(tracker_state(t, unit), PAGE_DISCARDED);
+	tracker_inflate(t, 3 * unit - 1, 8);
+	ck_assert_uint_eq(tracker_block_stamp(t, 0), 8);
+	ck_assert(tracker_block_run(t, 0, &s, &l));
+	ck_assert_uint_eq(s, 2 * unit);
+	ck_assert_uint_eq(l, unit);
+	/* The guest brings a discarded one back by one page. */
+	ck_assert_int_eq(tracker_deflate(t, 2 * unit - 1), PAGE_DISCARDED);
+	ck_assert_int_eq(tracker_state(t, unit), PAGE_HELD);
+	ck_assert_uint_eq(counts(t).pending, unit);
+	ck_assert_uint_eq(counts(t).discarded, 0);
+	/* A failed discard parks it. */
+	tracker_take(t, s, l);
+	tracker_failed(t, s, l, 9);
+	ck_assert_uint_eq(counts(t).parked, unit);
+	ck_assert(!tracker_any_pending(t, s, l));
+	tracker_unpark(t);
+	ck_assert(tracker_any_pending(t, s, l));
+	/* All of the block: it goes as a whole. */
+	tracker_inflate(t, 0, 0);
+	tracker_inflate(t, 2 * unit - 1, 0);
+	inflate(t, 3 * unit, B);
+	ck_assert_uint_eq(counts(t).held, 0);
+	ck_assert(tracker_ready_run(t, &cursor, B, &s, &l));
+	ck_assert_uint_eq(s, 0);
+	ck_assert_uint_eq(l, B);
+	ck_assert_uint_eq(tracker_take(t, s, l), B);
+	ck_assert_uint_eq(counts(t).discarded, B);
+	tracker_destroy(t);
+}
+
+START_TEST(several_host_pages_in_a_block)
+{
+	check_part(2);
+	check_part(4);
+	check_part(16);
+	check_part(128);
+}
+END_TEST
+
 START_TEST(reset_keeps_event_counters)
 {
 	struct tracker *t = tracker_create(4 * B, 1);
@@ -221,4 +286,5 @@ START_TEST(a_tebibyte)
 END_TEST
 
 UNIT_MAIN("tracker", states, complete_blocks_are_one_run, runs_of_a_partial_block,
-	  failed_runs_are_parked, whole_host_pages_only, reset_keeps_event_counters, a_tebibyte)
+	  failed_runs_are_parked, whole_host_pages_only, several_host_pages_in_a_block,
+	  reset_keeps_event_counters, a_tebibyte)

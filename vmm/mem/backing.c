@@ -55,6 +55,11 @@ static int64_t pool_number(uint64_t size, const char *what)
 	return read_line(path, line, sizeof(line)) && sscanf(line, "%lld", &v) == 1 ? v : -1;
 }
 
+uint64_t backing_host_page(void)
+{
+	return (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
 int64_t backing_hugepages_free(uint64_t size)
 {
 	int64_t free = pool_number(size, "free_hugepages");
@@ -183,7 +188,7 @@ static void advise(struct gmem_region *r, const struct gmem_config *cfg)
 
 int backing_map(struct gmem_region *r, const struct gmem_config *cfg, struct err *err)
 {
-	uint64_t page = cfg->backing == GMEM_HUGETLB ? cfg->hugepage : GMEM_PAGE_SIZE;
+	uint64_t page = cfg->backing == GMEM_HUGETLB ? cfg->hugepage : backing_host_page();
 	uint64_t align = page > BACKING_ALIGN ? page : BACKING_ALIGN;
 	char text[SIZE_TEXT];
 	int rc;

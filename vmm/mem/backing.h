@@ -12,8 +12,15 @@
 #define BACKING_ALIGN (2ull << 20)
 
 /*
- * Map r, of which gpa, len and index are set. 0, or a negative errno with *err filled and
- * nothing mapped. -ENOMEM of GMEM_HUGETLB: the host's pool has not enough pages.
+ * Bytes of the host's own page: 4 KiB, on arm64 also 16 or 64. Less than that of any memory
+ * can't go back to the host. Any thread.
+ */
+uint64_t backing_host_page(void);
+
+/*
+ * Map r, of which gpa, len and index are set; the first two are multiples of the page that
+ * memory of this kind has (asserted). 0, or a negative errno with *err filled and nothing
+ * mapped. -ENOMEM of GMEM_HUGETLB: the host's pool has not enough pages.
  */
 int backing_map(struct gmem_region *r, const struct gmem_config *cfg, struct err *err);
 void backing_unmap(struct gmem_region *r);

@@ -41,14 +41,29 @@ static int too_few_hugepages(uint64_t size, uint64_t bytes, struct err *err)
 		       (unsigned long long)(size / KIB));
 }
 
-static int check_hugepages(const struct gmem_config *cfg, const struct gmem_span *spans,
-			   unsigned nspans, struct err *err)
+static int check_host_pages(const struct gmem_span *spans, unsigned nspans, struct err *err)
+{
+	uint64_t page = backing_host_page();
+	char text[SIZE_TEXT];
+
+	for (unsigned i = 0; i < nspans; i++) {
+		if (spans[i].gpa % page || spans[i].len % page)
+			return err_set(err, -EINVAL,
+				       "-m/--mem: size: give a multiple of %s, this host's "
+				       "page",
+				       size_format(page, text));
+	}
+	return 0;
+}
+
+static int check_pages(const struct gmem_config *cfg, const struct gmem_span *spans,
+		       unsigned nspans, struct err *err)
 {
 	uint64_t bytes = 0;
 	char text[SIZE_TEXT];
 
 	if (cfg->backing != GMEM_HUGETLB)
-		return 0;
+		return check_host_pages(spans, nspans, err);
 	for (unsigned i = 0; i < nspans; i++) {
 		if (spans[i].gpa % cfg->hugepage || spans[i].len % cfg->hugepage)
 			return err_set(err, -EINVAL,
@@ -109,7 +124,7 @@ int gmem_create_with(struct gmem *m, const struct gmem_span *spans, unsigned nsp
 	memset(m, 0, sizeof(*m));
 	rc = check_thp(cfg, err);
 	if (!rc)
-		rc = check_hugepages(cfg, spans, nspans, err);
+		rc = check_pages(cfg, spans, nspans, err);
 	if (rc)
 		return rc;
 	m->config = *cfg;
@@ -267,6 +282,14 @@ static void warn(struct gmem_info *out, const char *text)
 	out->warning[out->nwarnings++] = text;
 }
 
+/* With pages of 16 KiB a transparent huge page has 32 MiB, with 64 KiB 512. */
+static bool very_huge(const struct gmem *m)
+{
+	return m->config.backing != GMEM_HUGETLB && m->region[0].page_shift > GMEM_PAGE_SHIFT &&
+	       (m->config.thp == GMEM_THP_ON ||
+		(m->config.thp == GMEM_THP_DEFAULT && backing_thp_default(m->config.backing)));
+}
+
 void gmem_query(const struct gmem *m, struct gmem_info *out)
 {
 	static const char *const backing[] = {
@@ -290,6 +313,10 @@ void gmem_query(const struct gmem *m, struct gmem_info *out)
 		warn(out, "huge pages that went back are no longer reserved: if the host's "
 			  "pool is empty when the guest uses them again, it hangs until there "
 			  "are some, or the VM ends");
+	if (very_huge(m))
+		warn(out,
+		     "a touch of the guest brings back all of a transparent huge page, which "
+		     "on this host has 32 MiB or more: give thp=off");
 	if (m->config.prealloc && !hugetlb)
 		warn(out, "memory that went back is not preallocated any more");
 }

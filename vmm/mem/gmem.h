@@ -78,10 +78,11 @@ struct gmem_span {
 };
 
 /*
- * Map memory for each span (ascending, page-aligned, non-empty; aligned to the host page for
- * GMEM_HUGETLB). Nothing is populated unless the config says so. Huge pages are reserved in the
- * host's pool: a VM that gets through here has them, until it gives some back. 0, or a negative
- * errno with *err filled and *m empty.
+ * Map memory for each span (ascending, page-aligned, non-empty; what isn't aligned to the
+ * host's page, or a huge page for GMEM_HUGETLB, is an error of the user's). Nothing is
+ * populated unless the config says so. Huge pages are reserved in the host's pool: a VM that
+ * gets through here has them, until it gives some back. 0, or a negative errno with *err filled
+ * and *m empty.
  */
 int gmem_create_with(struct gmem *m, const struct gmem_span *spans, unsigned nspans,
 		     const struct gmem_config *cfg, struct err *err);

@@ -12,6 +12,7 @@
 
 #include "vmm/base/bitmap.h"
 #include "vmm/base/size.h"
+#include "vmm/mem/backing.h"
 #include "vmm/mem/gmem.h"
 
 /* ---- in all ---- */
@@ -92,6 +93,30 @@ static void mark(const struct stretch *s, uint64_t from, uint64_t to)
 		bitmap_set(s->map, i);
 }
 
+/*
+ * The host addresses around the stretch: the kernel counts in pages of its own, which may be
+ * larger than ours.
+ */
+static uint64_t host_start(const struct stretch *s)
+{
+	return (uintptr_t)hva_of(s) & ~(backing_host_page() - 1);
+}
+
+static uint64_t host_end(const struct stretch *s)
+{
+	uint64_t page = backing_host_page();
+
+	return ((uintptr_t)hva_of(s) + (s->n << GMEM_PAGE_SHIFT) + page - 1) & ~(page - 1);
+}
+
+/* Host addresses [from, to) are there. */
+static void mark_host(const struct stretch *s, uint64_t from, uint64_t to)
+{
+	uint64_t base = (uintptr_t)hva_of(s);
+
+	mark(s, from > base ? from - base : 0, to > base ? to - base : 0);
+}
+
 /* PAGEMAP_SCAN of Linux 6.7, include/uapi/linux/fs.h; our headers may be older. */
 struct scan_region {
 	uint64_t start, end, categories;
@@ -114,11 +139,10 @@ struct scan_arg {
 static int by_scan(const struct stretch *s)
 {
 	struct scan_region vec[SCAN_VEC];
-	uint64_t base = (uintptr_t)hva_of(s);
 	struct scan_arg arg = {
 		.size = sizeof(arg),
-		.start = base,
-		.end = base + (s->n << GMEM_PAGE_SHIFT),
+		.start = host_start(s),
+		.end = host_end(s),
 		.vec = (uintptr_t)vec,
 		.vec_len = SCAN_VEC,
 		.category_inverted = SCAN_PFNZERO,
@@ -138,7 +162,7 @@ static int by_scan(const struct stretch *s)
 			break;
 		}
 		for (int i = 0; i < n; i++)
-			mark(s, vec[i].start - base, vec[i].end - base);
+			mark_host(s, vec[i].start, vec[i].end);
 		arg.start = arg.walk_end;
 	}
 	close(fd);
@@ -147,17 +171,17 @@ static int by_scan(const struct stretch *s)
 
 static int by_mincore(const struct stretch *s)
 {
+	const uint64_t page = backing_host_page(), end = host_end(s);
 	unsigned char vec[4096];
-	uint64_t step = sizeof(vec);
 
-	for (uint64_t i = 0; i < s->n; i += step) {
-		uint64_t n = s->n - i < step ? s->n - i : step;
+	for (uint64_t at = host_start(s); at < end;) {
+		uint64_t n = (end - at) / page < sizeof(vec) ? (end - at) / page : sizeof(vec);
 
-		if (mincore(hva_of(s) + (i << GMEM_PAGE_SHIFT), n << GMEM_PAGE_SHIFT, vec))
+		if (mincore((void *)(uintptr_t)at, n * page, vec))
 			return -errno;
-		for (uint64_t k = 0; k < n; k++) {
+		for (uint64_t k = 0; k < n; k++, at += page) {
 			if (vec[k] & 1)
-				bitmap_set(s->map, i + k);
+				mark_host(s, at, at + page);
 		}
 	}
 	return 0;

@@ -147,17 +147,24 @@ void reclaim_reset(struct reclaim *r)
 	pthread_mutex_unlock(&r->lock);
 }
 
+/*
+ * By whole pages of the host, as it takes nothing else. The ones at the ends are no more than
+ * what their first touch would bring.
+ */
 static void populate(const struct reclaim *r, uint64_t page, uint64_t n)
 {
 	while (n) {
 		uint64_t span = gmem_index_span(r->mem, page);
 		uint64_t k = n < span ? n : span;
+		uint64_t unit = 1ull
+				<< (gmem_region_of(r->mem, page)->page_shift - GMEM_PAGE_SHIFT);
+		uint64_t first = page & ~(unit - 1), end = (page + k + unit - 1) & ~(unit - 1);
 
 		/*
 		 * It only spares the guest some waiting: that Linux before 5.14 can't do it is
 		 * no error.
 		 */
-		madvise(gmem_index_to_hva(r->mem, page), k << GMEM_PAGE_SHIFT,
+		madvise(gmem_index_to_hva(r->mem, first), (end - first) << GMEM_PAGE_SHIFT,
 			MADV_POPULATE_WRITE);
 		page += k;
 		n -= k;

@@ -27,7 +27,6 @@ struct tracker *tracker_create(uint64_t npages, uint64_t unit)
 	struct tracker *t = calloc(1, sizeof(*t));
 
 	assert(npages && unit && !(npages % unit) && !(unit & (unit - 1)));
-	assert(unit == 1 || unit >= TRACKER_BLOCK);
 	if (!t)
 		return NULL;
 	t->npages = npages;
@@ -72,10 +71,19 @@ static bool pair_pending(const struct tracker *t, uint64_t index)
 	return bitmap_test(t->pairs, index / 2);
 }
 
+/* The first page of the unit around index. */
+static uint64_t unit_start(const struct tracker *t, uint64_t index)
+{
+	return index & ~(t->unit - 1);
+}
+
 static bool unit_complete(const struct tracker *t, uint64_t index)
 {
-	uint64_t b = (index & ~(t->unit - 1)) / TRACKER_BLOCK;
+	uint64_t first = unit_start(t, index), b = first / TRACKER_BLOCK;
 
+	if (t->unit < TRACKER_BLOCK)
+		return bitmap_next(t->ballooned, first + t->unit, first, false) ==
+		       first + t->unit;
 	for (uint64_t n = t->unit / TRACKER_BLOCK; n; n--, b++) {
 		if (t->block[b].ballooned != TRACKER_BLOCK)
 			return false;
@@ -114,11 +122,37 @@ static void add_pending(struct tracker *t, uint64_t b, int n)
 		t->n.parked = (uint64_t)((int64_t)t->n.parked + n);
 }
 
-/* All pages of the unit around index are pending, or none of them is. */
+/* mark_unit() of one that is a part of block b. */
+static void mark_part(struct tracker *t, uint64_t b, uint64_t first, bool pending,
+		      uint16_t stamp)
+{
+	bool was = pair_pending(t, first);
+
+	for (uint64_t p = first / 2; p < (first + t->unit) / 2; p++) {
+		if (pending)
+			bitmap_set(t->pairs, p);
+		else
+			bitmap_clear(t->pairs, p);
+	}
+	if (pending && !t->block[b].pending)
+		t->block[b].stamp = stamp;
+	if (pending != was)
+		add_pending(t, b, pending ? (int)t->unit : -(int)t->unit);
+	file_block(t, b);
+}
+
+/*
+ * All pages of the unit around index become pending, or none of them is any more: those of a
+ * complete unit are always in the same state.
+ */
 static void mark_unit(struct tracker *t, uint64_t index, bool pending, uint16_t stamp)
 {
-	uint64_t b = (index & ~(t->unit - 1)) / TRACKER_BLOCK;
+	uint64_t first = unit_start(t, index), b = first / TRACKER_BLOCK;
 
+	if (t->unit < TRACKER_BLOCK) {
+		mark_part(t, b, first, pending, stamp);
+		return;
+	}
 	for (uint64_t n = t->unit / TRACKER_BLOCK; n; n--, b++) {
 		int want = pending ? (int)TRACKER_BLOCK : 0;
 
@@ -134,8 +168,10 @@ static void inflate_held(struct tracker *t, uint64_t index, uint16_t stamp)
 {
 	t->n.held++;
 	/* Amortised: the other blocks are looked at once in 512 pages. */
-	if (t->block[index / TRACKER_BLOCK].ballooned != TRACKER_BLOCK ||
-	    !unit_complete(t, index))
+	if (t->unit >= TRACKER_BLOCK &&
+	    t->block[index / TRACKER_BLOCK].ballooned != TRACKER_BLOCK)
+		return;
+	if (!unit_complete(t, index))
 		return;
 	t->n.held -= t->unit;
 	mark_unit(t, index, true, stamp);

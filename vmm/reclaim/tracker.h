@@ -16,9 +16,10 @@
  * with pages of the guest in between is partial. A block of which a discard failed is parked
  * until tracker_unpark(), that is, in neither set.
  *
- * When the host's own page is larger than 4 KiB (unit > 1) only whole units can go: pages of an
- * incomplete unit are held, and become pending together when the last of them comes, in
- * whatever order; a deflate of one of them makes the others held again.
+ * When the host's own page is larger than 4 KiB (unit > 1; 16 or 64 KiB, or a huge page of
+ * hugetlb) only whole units can go: pages of an incomplete unit are held, and become pending
+ * together when the last of them comes, in whatever order; a deflate of one of them makes the
+ * others held again.
  *
  * Memory: a bit per page says ballooned, a bit per pair of pages says pending (a discarded page
  * whose neighbour comes is pending once more, and discarding it again costs next to nothing),
@@ -49,8 +50,8 @@ struct tracker_counts {
 struct tracker;
 
 /*
- * All pages PAGE_GUEST. unit: pages in a host page; 1, or a multiple of TRACKER_BLOCK that is a
- * power of two; npages is at least 1 and a multiple of unit. NULL when out of memory.
+ * All pages PAGE_GUEST. unit: pages in a host page, a power of two; npages is at least 1 and a
+ * multiple of unit. NULL when out of memory.
  */
 struct tracker *tracker_create(uint64_t npages, uint64_t unit);
 void tracker_destroy(struct tracker *t); /* NULL is fine */
