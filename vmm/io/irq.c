@@ -11,6 +11,11 @@ int irq_line_init(struct irq_line *l, uint32_t gsi)
 	return fd < 0 ? fd : 0;
 }
 
+void irq_line_init_sink(struct irq_line *l, uint32_t gsi, const struct irq_sink *sink)
+{
+	*l = (struct irq_line){.fd = -1, .gsi = gsi, .sink = sink};
+}
+
 void irq_line_fini(struct irq_line *l)
 {
 	fd_close(&l->fd);
@@ -18,5 +23,14 @@ void irq_line_fini(struct irq_line *l)
 
 void irq_line_raise(const struct irq_line *l)
 {
-	fd_signal(l->fd);
+	if (l->sink)
+		l->sink->edge(l->sink->opaque, l->gsi);
+	else
+		fd_signal(l->fd);
+}
+
+void irq_line_drain(const struct irq_line *l)
+{
+	if (!l->sink)
+		fd_drain(l->fd);
 }
