@@ -3,7 +3,7 @@
 
 _aerostat_options() {
 	case $1 in
-	run) echo '-k --kernel -i --initrd -p --params -m --mem -c --cpus --name --balloon --reclaim --console --pidfile --loglevel -h --help' ;;
+	run) echo '-k --kernel -i --initrd -p --params -m --mem -c --cpus --name --balloon --reclaim --console --pidfile --dump-dtb --loglevel -h --help' ;;
 	list) echo '--json -h --help' ;;
 	stat) echo '-n --name -a --all -m --memory --json --watch --timeout -h --help' ;;
 	balloon) echo '-n --name -a --all -i --inflate -d --deflate -t --target --trim --audit -w --wait --timeout -h --help' ;;
@@ -26,7 +26,7 @@ _aerostat() {
 	fi
 	# "--name" of run is a new name, everywhere else one of a running VM.
 	case $command:$prev in
-	run:-k | run:--kernel | run:-i | run:--initrd | run:--pidfile)
+	run:-k | run:--kernel | run:-i | run:--initrd | run:--pidfile | run:--dump-dtb)
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		compopt -o filenames 2>/dev/null
 		return

@@ -41,7 +41,8 @@ struct machine {
 	machine_event_fn listener;
 	void *opaque;
 	int pause_rc; /* what machine_pause() fails with; 0: nothing */
-	int trim_rc;  /* the same for machine_trim() */
+	bool no_button;
+	int trim_rc; /* the same for machine_trim() */
 	struct trim_info trim;
 };
 
@@ -130,6 +131,8 @@ int machine_powerdown(struct machine *m)
 {
 	if (m->state == MACHINE_ENDED)
 		return -ESHUTDOWN;
+	if (m->no_button)
+		return -EOPNOTSUPP;
 	fake_machine_emit(m, MACHINE_EV_POWERDOWN);
 	return 0;
 }

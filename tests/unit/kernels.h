@@ -12,7 +12,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "vmm/arch/x86_64/image.h"
+#include "vmm/arch/image.h"
 #include "vmm/base/fd.h"
 #include "vmm/base/size.h"
 #include "vmm/mem/gmem.h"

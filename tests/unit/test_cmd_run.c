@@ -241,6 +241,9 @@ START_TEST(wrong_files_are_usage_errors)
 	p = START("-k", "/");
 	ck_assert_int_eq(end(&p), CLI_USAGE);
 	assert_one_line("-k/--kernel '/' is not a regular file");
+	p = START("--dump-dtb", "/nowhere/tree");
+	ck_assert_int_eq(end(&p), CLI_USAGE);
+	assert_one_line("--dump-dtb: guests of this architecture have no device tree");
 	assert_nothing_left();
 }
 END_TEST

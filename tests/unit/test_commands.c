@@ -21,6 +21,9 @@ START_TEST(test_run_state)
 	assert_return(&f, "cont", "{}", "{}");
 	ck_assert_int_eq(f.m.state, MACHINE_RUNNING);
 	assert_return(&f, "system_powerdown", "{}", "{}");
+	f.m.no_button = true;
+	assert_fails(&f, "system_powerdown", "{}", "GenericError",
+		     "VM 'vm' has no power button");
 	assert_return(&f, "quit", "{}", "{}");
 	ck_assert_int_eq(f.m.state, MACHINE_ENDED);
 	ck_assert(f.vm.quit);

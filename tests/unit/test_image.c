@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "vmm/arch/x86_64/image.h"
+#include "vmm/arch/image.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -139,6 +139,85 @@ START_TEST(a_vcpu_that_cannot_go_on_is_reported_and_parks_the_others)
 }
 END_TEST
 
+/*
+ * Stands in for ioctl(2), by the linker, see the Makefile: an exit that an x86-64 KVM doesn't
+ * have, instead of running the guest.
+ */
+int __wrap_ioctl(int fd, unsigned long req, void *arg);
+int __real_ioctl(int fd, unsigned long req, void *arg);
+
+static struct kvm_run *event_in;
+static uint32_t event, exit_reason = KVM_EXIT_SYSTEM_EVENT;
+
+int __wrap_ioctl(int fd, unsigned long req, void *arg)
+{
+	if (req != KVM_RUN || !event_in)
+		return __real_ioctl(fd, req, arg);
+	event_in->exit_reason = exit_reason;
+	event_in->system_event.type = event;
+	return 0;
+}
+
+static void expect_stop(uint32_t type, enum vcpu_stop_kind kind, uint64_t code)
+{
+	struct kvm_guest g = {0};
+	struct vcpu_stop stop;
+	struct pollfd p;
+
+	kvm_guest_create(&g, 1, out_loop, sizeof(out_loop));
+	event = type;
+	event_in = g.vcpus.vcpu[0].run;
+	vcpus_resume(&g.vcpus);
+	p = (struct pollfd){.fd = g.stop_fd, .events = POLLIN};
+	ck_assert_int_eq(poll(&p, 1, 20000), 1);
+	stop = vcpus_stop_reason(&g.vcpus);
+	ck_assert_int_eq(stop.kind, kind);
+	ck_assert_uint_eq(stop.code, code);
+	vcpus_pause(&g.vcpus);
+	event_in = NULL;
+	kvm_guest_destroy(&g);
+}
+
+START_TEST(what_the_guest_asks_its_firmware_for)
+{
+	expect_stop(KVM_SYSTEM_EVENT_SHUTDOWN, VCPU_STOP_POWEROFF, 0);
+	expect_stop(KVM_SYSTEM_EVENT_RESET, VCPU_STOP_RESET, 0);
+	expect_stop(KVM_SYSTEM_EVENT_CRASH, VCPU_STOP_CRASH, 0);
+	expect_stop(77, VCPU_STOP_UNKNOWN_EXIT, KVM_EXIT_SYSTEM_EVENT);
+}
+END_TEST
+
+static _Atomic unsigned long answered;
+
+static bool answer_ten(struct kvm_run *run)
+{
+	ck_assert_uint_eq(run->exit_reason, KVM_EXIT_RISCV_SBI);
+	return atomic_fetch_add(&answered, 1) < 10;
+}
+
+START_TEST(an_exit_of_one_architecture_is_its_own)
+{
+	struct kvm_guest g = {0};
+	struct vcpu_stop stop;
+	struct pollfd p;
+
+	kvm_guest_create(&g, 1, out_loop, sizeof(out_loop));
+	g.vm.arch_exit = answer_ten;
+	exit_reason = KVM_EXIT_RISCV_SBI;
+	event_in = g.vcpus.vcpu[0].run;
+	vcpus_resume(&g.vcpus);
+	p = (struct pollfd){.fd = g.stop_fd, .events = POLLIN};
+	ck_assert_int_eq(poll(&p, 1, 20000), 1);
+	stop = vcpus_stop_reason(&g.vcpus);
+	ck_assert_int_eq(stop.kind, VCPU_STOP_UNKNOWN_EXIT);
+	ck_assert_uint_eq(stop.code, KVM_EXIT_RISCV_SBI);
+	ck_assert_uint_eq(answered, 11);
+	vcpus_pause(&g.vcpus);
+	event_in = NULL;
+	kvm_guest_destroy(&g);
+}
+END_TEST
+
 START_TEST(too_many_vcpus_name_the_option)
 {
 	struct kvm_guest g = {0};
@@ -170,4 +249,5 @@ END_TEST
 UNIT_MAIN_KVM("vcpu", every_vcpu_runs_and_pause_holds_all,
 	      parked_vcpu_has_its_last_access_completed, hold_parks_before_the_next_guest_code,
 	      a_vcpu_that_cannot_go_on_is_reported_and_parks_the_others,
+	      what_the_guest_asks_its_firmware_for, an_exit_of_one_architecture_is_its_own,
 	      too_many_vcpus_name_the_option, destroying_a_running_or_empty_set_is_fine)

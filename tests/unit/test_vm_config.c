@@ -32,6 +32,7 @@ START_TEST(defaults)
 	ck_assert_ptr_null(c.kernel);
 	ck_assert_ptr_null(c.initrd);
 	ck_assert_ptr_null(c.pidfile);
+	ck_assert_ptr_null(c.dump_dtb);
 	ck_assert_int_eq(c.console, CONSOLE_STDIO);
 	ck_assert_int_eq(c.reclaim, RECLAIM_AUTO);
 	ck_assert_int_eq(c.loglevel, LOG_WARN);
@@ -70,6 +71,9 @@ START_TEST(each_field_is_checked)
 	refused("-i/--initrd");
 	c.pidfile = "";
 	refused("--pidfile");
+	good();
+	c.dump_dtb = "";
+	refused("--dump-dtb");
 	c.mem = VM_MEM_MIN - 4096;
 	refused("-m/--mem");
 	c.mem = VM_MEM_MIN + 1;

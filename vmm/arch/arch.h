@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What an architecture gives to the machine. One folder per architecture implements all of
- * this; nothing above knows which one was built in.
+ * this; nothing above knows which one was built in. All functions are for the main thread.
  */
 #ifndef AEROSTAT_ARCH_ARCH_H
 #define AEROSTAT_ARCH_ARCH_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "vmm/base/err.h"
@@ -18,7 +19,12 @@
 
 #define ARCH_VIRTIO_SLOTS 8
 
-enum arch_dev_kind { ARCH_DEV_SERIAL, ARCH_DEV_I8042, ARCH_DEV_PM };
+enum arch_dev_kind {
+	ARCH_DEV_SERIAL,
+	ARCH_DEV_I8042,
+	ARCH_DEV_PM,
+	ARCH_DEV_PLIC /* there only with KVM_IRQS_VCPU, with a context per vCPU */
+};
 
 /* A device that the platform has besides virtio: where it answers and what it raises. */
 struct arch_dev {
@@ -55,13 +61,14 @@ struct arch_boot {
 	const char *kernel_name; /* for messages */
 	const char *initrd_name;
 	const char *cmdline;
+	struct kvm_vcpu *vcpu; /* the first: to ask KVM what it offers to the guest */
 	unsigned cpus;
 	uint32_t virtio_slots; /* bit n: slot n has a device */
 };
 
 /* How the first vCPU starts. Filled by arch_load(), used by arch_vcpu_init(). */
 struct arch_entry {
-	bool pvh;     /* 32-bit PVH entry, else the kernel's 64-bit entry */
+	bool pvh;     /* x86-64: 32-bit PVH entry, else the kernel's 64-bit entry */
 	uint64_t pc;  /* gpa */
 	uint64_t arg; /* gpa of what the entry's protocol wants in its register */
 };
@@ -73,10 +80,25 @@ struct arch_entry {
  */
 int arch_load(const struct arch_boot *b, struct arch_entry *entry, struct err *err);
 
+/* Does the guest get a device tree? */
+bool arch_has_dtb(void);
+/* The one that arch_load() wrote, *len bytes; NULL when arch_has_dtb() is false. */
+const void *arch_dtb(const struct gmem *mem, const struct arch_entry *entry, size_t *len);
+
 /* ---- KVM ---- */
+
+/*
+ * Settle what VMs with the layout of `bytes` of RAM need to be created on this host
+ * (host->vm_type), and how interrupts get into them (host->irqs). 0, or -EINVAL with *err: it
+ * can't address so much.
+ */
+int arch_host_init(struct kvm_host *host, uint64_t bytes, struct err *err);
 
 /* After kvm_vm_create(), before memory and vCPUs: interrupt controllers, timers. */
 int arch_vm_init(struct kvm_vm *vm, struct err *err);
+
+/* After all vCPUs were created, before interrupt lines are connected: what depends on both. */
+int arch_vm_ready(struct kvm_vm *vm, unsigned ncpus, struct err *err);
 
 /* All registers of one vCPU for a boot: identity (CPUID), and for vCPU 0 the entry's state. */
 int arch_vcpu_init(struct kvm_vcpu *vcpu, const struct gmem *mem, unsigned ncpus,

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "vmm/arch/arch.h"
 #include "vmm/base/fd.h"
 #include "vmm/cli/cli.h"
 #include "vmm/cli/pidfile.h"
@@ -50,6 +51,10 @@ static int check(struct run *r, struct err *err)
 		rc = check_file("-k/--kernel", r->cfg.kernel, err);
 	if (!rc && r->cfg.initrd)
 		rc = check_file("-i/--initrd", r->cfg.initrd, err);
+	if (!rc && r->cfg.dump_dtb && !arch_has_dtb())
+		rc = err_set(err, -EINVAL,
+			     "--dump-dtb: guests of this architecture have no device tree; "
+			     "leave it out");
 	r->cfg.params = r->params;
 	return rc;
 }
@@ -178,7 +183,7 @@ const struct command cmd_run = {
 		 "SIGINT, SIGTERM, SIGHUP and SIGQUIT end the VM at once.\n"
 		 "Exit status: 0 the guest powered off or was stopped, 1 the host failed, 2 "
 		 "usage\n"
-		 "error, 3 triple fault, 4 KVM error, 128 and more: ended by a signal.",
+		 "error, 3 the guest crashed, 4 KVM error, 128 and more: ended by a signal.",
 	.table = &vm_options,
 	.main = run_main,
 };

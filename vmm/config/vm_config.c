@@ -130,6 +130,9 @@ int vm_config_check(struct vm_config *c, struct err *err)
 			       "-i/--initrd is empty; give a file or leave it out");
 	if (c->pidfile && !c->pidfile[0])
 		return err_set(err, -EINVAL, "--pidfile is empty; give a file or leave it out");
+	if (c->dump_dtb && !c->dump_dtb[0])
+		return err_set(err, -EINVAL,
+			       "--dump-dtb is empty; give a file or leave it out");
 	rc = check_memory(c, err);
 	if (rc)
 		return rc;

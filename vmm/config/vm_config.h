@@ -77,7 +77,8 @@ struct vm_config {
 	struct balloon_config balloon;
 	enum reclaim_kind reclaim;
 	enum console_kind console;
-	const char *pidfile; /* NULL: none */
+	const char *pidfile;  /* NULL: none */
+	const char *dump_dtb; /* where to write the guest's device tree; NULL: nowhere */
 	enum log_level loglevel;
 };
 

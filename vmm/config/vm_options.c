@@ -143,7 +143,8 @@ static const struct opt rows[] = {
 	 .type = OPT_STRING,
 	 .offset = AT(kernel),
 	 .arg = "FILE",
-	 .help = "the guest's kernel: bzImage or vmlinux; required"},
+	 .help = "the guest's kernel: bzImage or vmlinux on x86-64,\n"
+		 "Image or Image.gz elsewhere; required"},
 	{.letter = 'i',
 	 .name = "initrd",
 	 .type = OPT_STRING,
@@ -203,6 +204,12 @@ static const struct opt rows[] = {
 	 .offset = AT(pidfile),
 	 .arg = "FILE",
 	 .help = "hold the process id in FILE while the VM runs"},
+	{.name = "dump-dtb",
+	 .type = OPT_STRING,
+	 .offset = AT(dump_dtb),
+	 .arg = "FILE",
+	 .help = "write the guest's device tree to FILE, where the\n"
+		 "architecture has one"},
 	{.name = "loglevel",
 	 .type = OPT_CHOICE,
 	 .offset = AT(loglevel),

@@ -81,8 +81,15 @@ static json_t *run_cont(struct qmp_call *c, json_t *args)
 
 static json_t *run_powerdown(struct qmp_call *c, json_t *args)
 {
+	int rc = machine_powerdown(c->vm->machine);
+
 	(void)args;
-	return machine_answer(c, machine_powerdown(c->vm->machine), "press the power button");
+	if (rc == -EOPNOTSUPP)
+		return qmp_fail(c, QMP_GENERIC,
+				"VM '%s' has no power button; power it off from inside, or end "
+				"it (aerostat stop --force)",
+				c->vm->name);
+	return machine_answer(c, rc, "press the power button");
 }
 
 static json_t *run_quit(struct qmp_call *c, json_t *args)

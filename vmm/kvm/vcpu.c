@@ -138,6 +138,23 @@ static void stop_for_good(struct kvm_vcpu *v, enum vcpu_stop_kind kind, uint64_t
 	fd_signal(s->stop_fd);
 }
 
+static void handle_system_event(struct kvm_vcpu *v)
+{
+	switch (v->run->system_event.type) {
+	case KVM_SYSTEM_EVENT_SHUTDOWN:
+		stop_for_good(v, VCPU_STOP_POWEROFF, 0);
+		break;
+	case KVM_SYSTEM_EVENT_RESET:
+		stop_for_good(v, VCPU_STOP_RESET, 0);
+		break;
+	case KVM_SYSTEM_EVENT_CRASH:
+		stop_for_good(v, VCPU_STOP_CRASH, 0);
+		break;
+	default:
+		stop_for_good(v, VCPU_STOP_UNKNOWN_EXIT, KVM_EXIT_SYSTEM_EVENT);
+	}
+}
+
 static void handle_exit(struct kvm_vcpu *v)
 {
 	const struct kvm_run *run = v->run;
@@ -151,6 +168,9 @@ static void handle_exit(struct kvm_vcpu *v)
 		break;
 	case KVM_EXIT_INTR:
 		break;
+	case KVM_EXIT_SYSTEM_EVENT:
+		handle_system_event(v);
+		break;
 	case KVM_EXIT_SHUTDOWN:
 		stop_for_good(v, VCPU_STOP_SHUTDOWN, 0);
 		break;
@@ -162,7 +182,8 @@ static void handle_exit(struct kvm_vcpu *v)
 			      run->fail_entry.hardware_entry_failure_reason);
 		break;
 	default:
-		stop_for_good(v, VCPU_STOP_UNKNOWN_EXIT, run->exit_reason);
+		if (!v->set->vm->arch_exit || !v->set->vm->arch_exit(v->run))
+			stop_for_good(v, VCPU_STOP_UNKNOWN_EXIT, run->exit_reason);
 	}
 }
 

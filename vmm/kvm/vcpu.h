@@ -28,6 +28,10 @@ enum vcpu_stop_kind {
 	VCPU_STOP_FAIL_ENTRY,	  /* KVM_EXIT_FAIL_ENTRY; code is the hardware's reason */
 	VCPU_STOP_UNKNOWN_EXIT,	  /* code is the exit reason */
 	VCPU_STOP_RUN_FAILED,	  /* KVM_RUN failed; code is the errno */
+	/* KVM_EXIT_SYSTEM_EVENT: what the guest asked its firmware for, which KVM plays. */
+	VCPU_STOP_POWEROFF,
+	VCPU_STOP_RESET,
+	VCPU_STOP_CRASH, /* it says that it crashed */
 };
 
 /* Why a vCPU can't go on. The first one of a set counts. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Everything on the buses: the platform's own devices, and virtio in its slots. */
+#include <assert.h>
 #include <errno.h>
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
@@ -40,14 +41,12 @@ static int create_console(struct machine *m, struct err *err)
 	return m->console ? 0 : -EIO;
 }
 
-static int new_irq(struct machine *m, uint32_t gsi, struct irq_line **line, struct err *err)
+static int create_plic(struct machine *m, const struct arch_dev *dev)
 {
-	int rc = irq_line_init(&m->irqs[m->nirqs], gsi);
-
-	if (rc)
-		return err_sys(err, rc, "cannot create the interrupt line of GSI %u", gsi);
-	*line = &m->irqs[m->nirqs++];
-	return 0;
+	assert(dev->len >= PLIC_LEN(m->cfg->cpus));
+	m->plic = plic_create(m->cfg->cpus, machine_plic_output, m);
+	return m->plic ? bus_add(&m->mmio, dev->base, dev->len, &plic_bus_ops, m->plic)
+		       : -ENOMEM;
 }
 
 static int create_platform_device(struct machine *m, const struct arch_dev *dev,
@@ -55,7 +54,7 @@ static int create_platform_device(struct machine *m, const struct arch_dev *dev,
 {
 	struct bus *bus = dev->pio ? &m->pio : &m->mmio;
 	struct irq_line *irq = NULL;
-	int rc = dev->has_irq ? new_irq(m, dev->gsi, &irq, err) : 0;
+	int rc = dev->has_irq ? machine_irqs_add(m, dev->gsi, &irq, err) : 0;
 
 	if (rc)
 		return rc;
@@ -72,7 +71,11 @@ static int create_platform_device(struct machine *m, const struct arch_dev *dev,
 		break;
 	case ARCH_DEV_PM:
 		pm_init(&m->pm, &pm_ops, m, irq);
+		m->has_pm = true;
 		rc = bus_add(bus, dev->base, dev->len, &pm_bus_ops, &m->pm);
+		break;
+	case ARCH_DEV_PLIC:
+		rc = m->host.irqs == KVM_IRQS_VCPU ? create_plic(m, dev) : 0;
 		break;
 	}
 	return rc ? err_sys(err, rc, "cannot place a device at %#llx",
@@ -183,7 +186,7 @@ static int create_balloon(struct machine *m, struct err *err)
 					       .backlog_max = m->cfg->balloon.backlog};
 	struct balloon_owner owner = {.alarm = {.set = set_look, .opaque = m}};
 	struct irq_line *irq = NULL;
-	int rc = new_irq(m, slot.gsi, &irq, err);
+	int rc = machine_irqs_add(m, slot.gsi, &irq, err);
 
 	if (rc)
 		return rc;
@@ -249,8 +252,8 @@ void machine_devices_destroy(struct machine *m)
 	serial_destroy(m->serial);
 	console_destroy(m->console);
 	tty_restore(&m->tty);
-	for (unsigned i = 0; i < m->nirqs; i++)
-		irq_line_fini(&m->irqs[i]);
+	machine_irqs_fini(m);
+	plic_destroy(m->plic);
 }
 
 void machine_devices_reset(struct machine *m)
@@ -259,9 +262,7 @@ void machine_devices_reset(struct machine *m)
 	pm_reset(&m->pm);
 	if (m->balloon)
 		virtio_mmio_reset(&m->balloon_mmio);
-	/* An edge left over from before the reset must not greet the next driver. */
-	for (unsigned i = 0; i < m->nirqs; i++)
-		fd_drain(m->irqs[i].fd);
+	machine_irqs_reset(m);
 	if (m->stats_bell.fd >= 0)
 		fd_drain(m->stats_bell.fd);
 }

@@ -82,6 +82,8 @@ int machine_powerdown(struct machine *m)
 {
 	if (m->state == MACHINE_ENDED)
 		return -ESHUTDOWN;
+	if (!m->has_pm)
+		return -EOPNOTSUPP;
 	pm_power_button(&m->pm);
 	machine_emit(m, MACHINE_EV_POWERDOWN);
 	return 0;
@@ -132,8 +134,9 @@ static void crash(struct machine *m, const struct vcpu_stop *stop)
 	arch_vcpu_report(&m->vcpus.vcpu[stop->vcpu], &m->mem, stop, m->report,
 			 sizeof(m->report));
 	machine_end(m,
-		    stop->kind == VCPU_STOP_SHUTDOWN ? MACHINE_EXIT_TRIPLE_FAULT
-						     : MACHINE_EXIT_KVM,
+		    stop->kind == VCPU_STOP_SHUTDOWN || stop->kind == VCPU_STOP_CRASH
+			    ? MACHINE_EXIT_TRIPLE_FAULT
+			    : MACHINE_EXIT_KVM,
 		    MACHINE_EV_CRASH);
 }
 
@@ -150,9 +153,9 @@ void machine_on_wake(void *opaque, uint32_t events)
 		return;
 	wishes = atomic_exchange(&m->wishes, 0);
 	stop = vcpus_stop_reason(&m->vcpus);
-	if (wishes & WISH_POWEROFF)
+	if (wishes & WISH_POWEROFF || stop.kind == VCPU_STOP_POWEROFF)
 		machine_end(m, MACHINE_EXIT_OK, MACHINE_EV_SHUTDOWN);
-	else if (wishes & WISH_RESET)
+	else if (wishes & WISH_RESET || stop.kind == VCPU_STOP_RESET)
 		reboot(m);
 	else if (stop.kind != VCPU_STOP_NONE)
 		crash(m, &stop);

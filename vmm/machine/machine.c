@@ -48,6 +48,8 @@ static int create_memory(struct machine *m, struct err *err)
 	int rc = arch_ram_layout(m->cfg->mem, spans, &n, err);
 
 	if (!rc)
+		rc = arch_host_init(&m->host, m->cfg->mem, err);
+	if (!rc)
 		rc = gmem_create_with(&m->mem, spans, n, &config, err);
 	if (!rc && m->cfg->balloon.enabled && !m->mem.discards)
 		return err_set(err, -EOPNOTSUPP,
@@ -79,6 +81,7 @@ struct machine *machine_create(const struct vm_config *cfg, struct loop *loop, s
 	m->cfg = cfg;
 	m->loop = loop;
 	m->kernel_fd = m->initrd_fd = m->host.fd = m->vm.fd = -1;
+	machine_irqs_init(m);
 	m->wake_fd = m->change_fd = m->look_fd = m->stats_bell.fd = m->trim.hint_fd = -1;
 
 	rc = open_images(m, err);

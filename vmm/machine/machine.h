@@ -83,7 +83,10 @@ int machine_start(struct machine *m, struct err *err);
 int machine_pause(struct machine *m);
 int machine_resume(struct machine *m);
 
-/* Press the power button: an ACPI guest powers itself off. 0 or -ESHUTDOWN. */
+/*
+ * Press the power button: a guest that listens powers itself off. 0; -ESHUTDOWN; -EOPNOTSUPP:
+ * this architecture's machine has no button.
+ */
 int machine_powerdown(struct machine *m);
 
 /* End now, whatever the guest does. */

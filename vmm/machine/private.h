@@ -3,9 +3,11 @@
 #ifndef AEROSTAT_MACHINE_PRIVATE_H
 #define AEROSTAT_MACHINE_PRIVATE_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "devices/legacy/i8042.h"
+#include "devices/legacy/plic.h"
 #include "devices/legacy/pm.h"
 #include "devices/legacy/serial.h"
 #include "devices/virtio/mmio.h"
@@ -26,6 +28,15 @@
 
 /* What the guest asked for, from a vCPU thread. */
 enum { WISH_RESET = 1, WISH_POWEROFF = 2 };
+
+/* See irqs.c. */
+struct machine_irqs {
+	struct irq_line line[MACHINE_IRQS_MAX];
+	unsigned n;
+	struct irq_sink sink;
+	pthread_mutex_t lock; /* of what follows; leaf, after the locks of devices */
+	bool connected;	      /* interrupts that come here may go on to vm and vcpus */
+};
 
 /* A queue whose kicks KVM takes without an exit. */
 struct machine_doorbell {
@@ -64,13 +75,14 @@ struct machine {
 	struct kvm_host host;
 	struct gmem mem;
 	struct bus pio, mmio;
-	struct irq_line irqs[MACHINE_IRQS_MAX];
-	unsigned nirqs;
+	struct machine_irqs irq;
+	struct plic *plic; /* only where KVM has no interrupt controller */
 	struct tty tty;
 	struct console *console;
 	struct serial *serial;
 	struct i8042 i8042;
 	struct pm pm;
+	bool has_pm;
 	struct reclaim *reclaim;
 	struct balloon *balloon;
 	struct virtio_mmio balloon_mmio;
@@ -90,6 +102,22 @@ struct machine {
 
 	uint64_t start_ns, resets, past_exits, last_change_ns;
 };
+
+/*
+ * irqs.c: lines for devices; 0 or a negative errno with *err. The line is the machine's. Lines
+ * may be raised by any thread, at any time between machine_irqs_add() and machine_irqs_fini();
+ * all of this is the main thread's.
+ */
+void machine_irqs_init(struct machine *m);
+void machine_irqs_fini(struct machine *m);
+int machine_irqs_add(struct machine *m, uint32_t gsi, struct irq_line **line, struct err *err);
+/* To a VM whose vCPUs are there and don't run yet, and away from it before they go. */
+int machine_irqs_connect(struct machine *m, struct err *err);
+void machine_irqs_disconnect(struct machine *m);
+/* A guest reboot, after the devices' own and while disconnected: no edge is left over. */
+void machine_irqs_reset(struct machine *m);
+/* The PLIC's plic_output_fn, with the machine; any thread. */
+void machine_plic_output(void *opaque, unsigned context, bool level);
 
 /* devices.c: everything on the buses. 0 or a negative errno with *err. */
 int machine_devices_create(struct machine *m, struct err *err);

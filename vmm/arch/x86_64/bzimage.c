@@ -106,7 +106,7 @@ static int place(const struct image *img, uint64_t low_end, struct bzimage *bz, 
 	if (__builtin_add_overflow(start, size, &bz->end))
 		bz->end = UINT64_MAX;
 	if (bz->end > low_end)
-		return image_too_big(img, bz->end, low_end, err);
+		return image_too_big(img, bz->end, low_end, low_end < X86_HOLE_START, err);
 	bz->start = start;
 	return 0;
 }

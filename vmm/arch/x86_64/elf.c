@@ -142,7 +142,7 @@ static int add_segment(const struct image *img, const struct phdr *p, uint64_t l
 				  "ELF segment at %#llx: the first MiB is not for the kernel",
 				  (unsigned long long)p->paddr);
 	if (end > low_end)
-		return image_too_big(img, end, low_end, err);
+		return image_too_big(img, end, low_end, low_end < X86_HOLE_START, err);
 	for (unsigned i = 0; i < k->nsegs; i++)
 		if (p->paddr < k->seg[i].gpa + k->seg[i].memsz && k->seg[i].gpa < end)
 			return image_fail(img, -ENOEXEC, err,

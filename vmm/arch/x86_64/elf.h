@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "vmm/arch/x86_64/image.h"
+#include "vmm/arch/image.h"
 #include "vmm/mem/gmem.h"
 
 #define ELF_SEGMENTS_MAX 32

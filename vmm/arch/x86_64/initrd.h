@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#include "vmm/arch/x86_64/image.h"
+#include "vmm/arch/image.h"
 #include "vmm/mem/gmem.h"
 
 /*

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "vmm/arch/arch.h"
+#include "vmm/arch/image.h"
 #include "vmm/arch/x86_64/acpi.h"
 #include "vmm/arch/x86_64/bzimage.h"
 #include "vmm/arch/x86_64/elf.h"
@@ -26,34 +27,6 @@ struct kernel {
 	uint64_t initrd_limit; /* gpa that the initrd must not reach */
 	uint32_t cmdline_max;  /* bytes without the NUL */
 };
-
-/* Say what a file is that is no kernel of ours: mostly it is one in another wrapping. */
-static const char *describe(const uint8_t *head, size_t len)
-{
-	static const struct {
-		size_t off, len;
-		const char *magic, *text;
-	} kinds[] = {
-		{0, 2, "\x1f\x8b", "gzip-compressed"},
-		{0, 5, "\xfd\x37zXZ", "xz-compressed"},
-		{0, 4, "\x28\xb5\x2f\xfd", "zstd-compressed"},
-		{0, 3, "BZh", "bzip2-compressed"},
-		{0, 4, "\x02\x21\x4c\x18", "lz4-compressed"},
-		{4, 4, "zimg", "an EFI zboot image"},
-		{56, 4, "ARM\x64", "an arm64 kernel"},
-		{56, 4, "RSC\x05", "a riscv64 kernel"},
-		{0, 2, "MZ", "an EFI application"},
-		{257, 5, "ustar", "a tar archive"},
-		{0, 5, "07070", "a cpio archive"},
-		{0, 8, "!<arch>\n", "an archive or a Debian package"},
-	};
-
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-		if (kinds[i].off + kinds[i].len <= len &&
-		    !memcmp(head + kinds[i].off, kinds[i].magic, kinds[i].len))
-			return kinds[i].text;
-	return "no kernel header";
-}
 
 static int parse_bzimage(struct kernel *k, const uint8_t *head, size_t len, uint64_t low_end,
 			 struct err *err)
@@ -104,7 +77,7 @@ static int parse_kernel(const struct arch_boot *b, struct kernel *k, struct err 
 	if (elf_probe(head, len))
 		return parse_elf(k, low_end, err);
 	return image_fail(&k->img, -ENOEXEC, err, "%s, not a bzImage or ELF kernel",
-			  describe(head, len));
+			  image_describe(head, len));
 }
 
 static int load_initrd(const struct arch_boot *b, const struct kernel *k, uint64_t *gpa,
@@ -164,4 +137,17 @@ int arch_load(const struct arch_boot *b, struct arch_entry *entry, struct err *e
 		*entry = (struct arch_entry){false, bzimage_entry(&k.bz), X86_ZERO_PAGE_GPA};
 	}
 	return 0;
+}
+
+bool arch_has_dtb(void)
+{
+	return false;
+}
+
+const void *arch_dtb(const struct gmem *mem, const struct arch_entry *entry, size_t *len)
+{
+	(void)mem;
+	(void)entry;
+	(void)len;
+	return NULL;
 }

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vmm/arch/x86_64/report.h"
 
-#include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "vmm/arch/arch.h"
+#include "vmm/arch/text.h"
 
 #define RESET_RIP     0xfff0ull
 #define RESET_CS_BASE 0xffff0000ull
@@ -17,71 +15,6 @@
 #define VMX_INVALID_STATE 0x80000021ull
 
 /* ---- the text ---- */
-
-struct text {
-	char *out;
-	size_t len, cap;
-};
-
-__attribute__((format(printf, 2, 3))) static void put(struct text *t, const char *fmt, ...)
-{
-	va_list ap;
-	int n;
-
-	va_start(ap, fmt);
-	n = vsnprintf(t->out + t->len, t->cap - t->len, fmt, ap);
-	va_end(ap);
-	if (n > 0)
-		t->len += (size_t)n < t->cap - t->len ? (size_t)n : t->cap - t->len - 1;
-}
-
-static const char *internal_error(uint64_t suberror)
-{
-	switch (suberror) {
-	case KVM_INTERNAL_ERROR_EMULATION:
-		return "KVM can't emulate an instruction";
-	case KVM_INTERNAL_ERROR_SIMUL_EX:
-		return "a second exception while KVM delivered one";
-	case KVM_INTERNAL_ERROR_DELIVERY_EV:
-		return "an exit in the middle of an interrupt's or exception's delivery";
-	case KVM_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON:
-		return "KVM didn't expect what made the guest exit";
-	default:
-		return "KVM internal error";
-	}
-}
-
-static void put_headline(struct text *t, const struct x86_report *r)
-{
-	unsigned long long code = r->stop.code;
-	char why[96];
-
-	put(t, "vCPU %u stopped: ", r->stop.vcpu);
-	switch (r->stop.kind) {
-	case VCPU_STOP_SHUTDOWN:
-		put(t, "triple fault\n");
-		break;
-	case VCPU_STOP_INTERNAL_ERROR:
-		put(t, "%s (internal error %llu)\n", internal_error(code), code);
-		break;
-	case VCPU_STOP_FAIL_ENTRY:
-		put(t, "the CPU refused to enter the guest (hardware reason %#llx)\n", code);
-		break;
-	case VCPU_STOP_UNKNOWN_EXIT:
-		put(t, "unexpected KVM exit reason %llu", code);
-		if (code == KVM_EXIT_UNKNOWN)
-			put(t, " (hardware exit reason %#llx)",
-			    (unsigned long long)r->hw_reason);
-		put(t, "\n");
-		break;
-	case VCPU_STOP_RUN_FAILED:
-		put(t, "KVM_RUN failed: %s\n", strerror_r((int)code, why, sizeof(why)));
-		break;
-	case VCPU_STOP_NONE:
-		put(t, "by request\n");
-		break;
-	}
-}
 
 static bool is_reset_state(const struct x86_report *r)
 {
@@ -101,22 +34,6 @@ static const char *emulation_meaning(const struct x86_report *r)
 	return "The guest reached device memory with an instruction that KVM can't emulate, "
 	       "or\n"
 	       "jumped to where no code is.\n";
-}
-
-static const char *run_failed_meaning(uint64_t error)
-{
-	switch (error) {
-	case EFAULT:
-		return "KVM can't get a page of guest memory: the host has no memory or no "
-		       "huge\n"
-		       "page left for it.\n";
-	case EHWPOISON:
-		return "The host's memory has a hardware error in a page of the guest.\n";
-	case ENOMEM:
-		return "The host has no memory left for KVM.\n";
-	default:
-		return "The host's dmesg may say more.\n";
-	}
 }
 
 static const char *entry_meaning(uint64_t reason)
@@ -146,11 +63,10 @@ static const char *meaning(const struct x86_report *r)
 	case VCPU_STOP_UNKNOWN_EXIT:
 		return "This host's KVM asks for something that aerostat doesn't know.\n";
 	case VCPU_STOP_RUN_FAILED:
-		return run_failed_meaning(r->stop.code);
-	case VCPU_STOP_NONE:
-		break;
+		return text_run_failed(r->stop.code);
+	default:
+		return "";
 	}
-	return "";
 }
 
 static unsigned mode_bits(const struct kvm_sregs *s)
@@ -174,46 +90,38 @@ static void put_regs(struct text *t, const struct kvm_regs *g, const struct kvm_
 		{"cr3", s->cr3}, {"cr4", s->cr4}, {"efer", s->efer},  {"gs", s->gs.base},
 	};
 
-	put(t, "  %u-bit code in ring %u, cs %#x, ss %#x, gdt %#llx, idt %#llx\n", mode_bits(s),
-	    s->ss.dpl, s->cs.selector, s->ss.selector, (unsigned long long)s->gdt.base,
-	    (unsigned long long)s->idt.base);
+	text_put(t, "  %u-bit code in ring %u, cs %#x, ss %#x, gdt %#llx, idt %#llx\n",
+		 mode_bits(s), s->ss.dpl, s->cs.selector, s->ss.selector,
+		 (unsigned long long)s->gdt.base, (unsigned long long)s->idt.base);
 	for (size_t i = 0; i < sizeof(reg) / sizeof(reg[0]); i++)
-		put(t, "%s%-4s %016llx%s", i % 4 ? " " : "  ", reg[i].name,
-		    (unsigned long long)reg[i].value, i % 4 == 3 ? "\n" : "");
-}
-
-static void put_bytes(struct text *t, const char *what, const uint8_t *b, unsigned n)
-{
-	put(t, "  %s:", what);
-	for (unsigned i = 0; i < n; i++)
-		put(t, " %02x", b[i]);
-	put(t, "\n");
+		text_put(t, "%s%-4s %016llx%s", i % 4 ? " " : "  ", reg[i].name,
+			 (unsigned long long)reg[i].value, i % 4 == 3 ? "\n" : "");
 }
 
 void x86_report_format(const struct x86_report *r, char *out, size_t len)
 {
-	struct text t = {.out = out, .cap = len};
+	struct text t;
 
 	if (!len)
 		return;
-	*out = '\0';
-	put_headline(&t, r);
-	put(&t, "%s", meaning(r));
+	text_init(&t, out, len);
+	text_headline(&t, &r->stop, r->hw_reason);
+	text_put(&t, "%s", meaning(r));
 	if (!r->have_regs) {
-		put(&t, "  its registers can't be read\n");
+		text_put(&t, "  its registers can't be read\n");
 		return;
 	}
 	if (is_reset_state(r)) {
-		put(&t, "  its registers are gone: the CPU has been reset since\n");
+		text_put(&t, "  its registers are gone: the CPU has been reset since\n");
 		return;
 	}
 	put_regs(&t, &r->regs, &r->sregs);
 	if (r->insn_len)
-		put_bytes(&t, "instruction", r->insn, r->insn_len);
+		text_bytes(&t, "instruction", r->insn, r->insn_len);
 	if (r->code_len)
-		put_bytes(&t, "memory at rip", r->code, r->code_len);
+		text_bytes(&t, "memory at rip", r->code, r->code_len);
 	else
-		put(&t, "  memory at rip: not RAM, or not mapped\n");
+		text_put(&t, "  memory at rip: not RAM, or not mapped\n");
 }
 
 /* ---- the facts ---- */

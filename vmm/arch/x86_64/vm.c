@@ -36,6 +36,15 @@ static int mask_pic(struct kvm_vm *vm, struct err *err)
 	return 0;
 }
 
+/* Addresses of guests are as wide as the CPU's: nothing to be told to KVM. */
+int arch_host_init(struct kvm_host *host, uint64_t bytes, struct err *err)
+{
+	(void)host;
+	(void)bytes;
+	(void)err;
+	return 0;
+}
+
 /* The two addresses are for Intel CPUs that can't run real mode or an unpaged guest otherwise.
  */
 int arch_vm_init(struct kvm_vm *vm, struct err *err)
@@ -54,4 +63,12 @@ int arch_vm_init(struct kvm_vm *vm, struct err *err)
 	if (!rc)
 		rc = VM_IOCTL(vm, KVM_CREATE_PIT2, &pit, err);
 	return rc;
+}
+
+int arch_vm_ready(struct kvm_vm *vm, unsigned ncpus, struct err *err)
+{
+	(void)vm;
+	(void)ncpus;
+	(void)err;
+	return 0;
 }

@@ -4,10 +4,11 @@
  * may change while it is read; what goes to guest memory goes there directly, without a copy
  * in the monitor. All errors are one line that begins with the file.
  */
-#ifndef AEROSTAT_ARCH_X86_64_IMAGE_H
-#define AEROSTAT_ARCH_X86_64_IMAGE_H
+#ifndef AEROSTAT_ARCH_IMAGE_H
+#define AEROSTAT_ARCH_IMAGE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "vmm/base/err.h"
@@ -33,7 +34,15 @@ bool image_has(const struct image *img, uint64_t off, uint64_t len);
 int image_fail(const struct image *img, int rc, struct err *err, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 
-/* image_fail() with -EFBIG: the kernel reaches up to gpa end, low RAM only to low_end. */
-int image_too_big(const struct image *img, uint64_t end, uint64_t low_end, struct err *err);
+/*
+ * image_fail() with -EFBIG: the kernel reaches up to gpa end, the RAM where it can be only to
+ * ram_end. more: with more RAM that would be higher.
+ */
+int image_too_big(const struct image *img, uint64_t end, uint64_t ram_end, bool more,
+		  struct err *err);
+
+#define IMAGE_PEEK 1024
+/* What is this file, of which the first bytes (IMAGE_PEEK or all) are head? For messages. */
+const char *image_describe(const uint8_t *head, size_t len);
 
 #endif
