@@ -12,6 +12,9 @@ watch() { # MONITOR COMMAND...
 }
 for round in $(seq "$ROUNDS"); do
 	watch aerostat aerostat run -k "$image.vmlinuz" -i "$image.initrd" -m 512M --name bench --balloon -p "$params"
+	! command -v lkvm >/dev/null ||
+		watch kvmtool lkvm run --kernel "$image.vmlinuz" --initrd "$image.initrd" --mem 512 --cpus 1 --balloon \
+			--console serial --network mode=none --params "$params"
 	! command -v qemu-system-x86_64 >/dev/null ||
 		watch qemu-microvm qemu-system-x86_64 -L /qemu -enable-kvm -cpu host -M microvm,acpi=on -nodefaults \
 			-no-user-config -display none -no-reboot -serial stdio -m 512 \
