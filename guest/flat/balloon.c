@@ -38,6 +38,7 @@ enum {
 
 #define F_MUST_TELL_HOST (1u << 0)
 #define F_FREE_PAGE_HINT (1u << 3)
+#define F_REPORTING	 (1u << 5)
 #define F_EVENT_IDX	 (1u << 29)
 #define F_VERSION_1	 (1u << 0) /* of the upper word */
 
@@ -116,15 +117,18 @@ static bool queue_start(unsigned q)
 	return true;
 }
 
-static bool queues_start(bool hints)
+static bool queues_start(unsigned extras)
 {
 	return queue_start(QUEUE_INFLATE) && queue_start(QUEUE_DEFLATE) &&
-	       (!hints || queue_start(QUEUE_HINT));
+	       (!(extras & BALLOON_HINTS) || queue_start(QUEUE_HINT)) &&
+	       (!(extras & BALLOON_REPORTS) || queue_start(QUEUE_REPORT));
 }
 
-bool balloon_start(bool hints)
+bool balloon_start(unsigned extras)
 {
-	uint32_t known = F_MUST_TELL_HOST | F_EVENT_IDX | (hints ? F_FREE_PAGE_HINT : 0);
+	uint32_t needed = (extras & BALLOON_HINTS ? F_FREE_PAGE_HINT : 0) |
+			  (extras & BALLOON_REPORTS ? F_REPORTING : 0);
+	uint32_t known = F_MUST_TELL_HOST | F_EVENT_IDX | needed;
 	uint32_t status = S_ACKNOWLEDGE | S_DRIVER;
 	uint32_t offered;
 
@@ -135,7 +139,7 @@ bool balloon_start(bool hints)
 		return false;
 	reg_write(R_DEVICE_FEATURES_SEL, 0);
 	offered = reg_read(R_DEVICE_FEATURES) & known;
-	if (hints && !(offered & F_FREE_PAGE_HINT))
+	if ((offered & needed) != needed)
 		return false;
 	event_idx = offered & F_EVENT_IDX;
 	reg_write(R_DRIVER_FEATURES_SEL, 0);
@@ -146,7 +150,7 @@ bool balloon_start(bool hints)
 	reg_write(R_STATUS, status);
 	if (!(reg_read(R_STATUS) & S_FEATURES_OK))
 		return false;
-	if (!queues_start(hints))
+	if (!queues_start(extras))
 		return false;
 	reg_write(R_STATUS, status | S_DRIVER_OK);
 	return true;

@@ -12,7 +12,7 @@
  * The command line is words key=value; those it doesn't know are ignored:
  *   mode=bench    (default) touch memory and give it all to the balloon, see bench.c
  *   mode=stress   give and take at random, verifying every byte, see stress.c
- *   mode=violate  break the device's rules, and go on, see violate.c
+ *   mode=violate  break the device's rules, and go on, see violate.c and stray.c
  *   mode=hint     answer to sessions of free page hints meanwhile, likewise, see hint.c
  *   size=MIB      how much memory takes part (default and maximum: all above the guest's own)
  *   order=ascending|descending|shuffled   in which pages are given (bench)
@@ -111,12 +111,15 @@ static inline uint64_t *page_at(uint32_t pfn)
 
 /* ---- balloon.c: the driver ---- */
 
-enum { QUEUE_INFLATE, QUEUE_DEFLATE, QUEUE_HINT = 3, QUEUES };
+enum { QUEUE_INFLATE, QUEUE_DEFLATE, QUEUE_HINT = 3, QUEUE_REPORT, QUEUES };
 #define MESSAGE_PFNS 256
 
-/* Find the device and set it up, with hints or without. False: there is none, or it refuses. */
+/* Find the device and set it up, with these queues or without. False: there is none, or it
+ * refuses. */
+#define BALLOON_HINTS	1u
+#define BALLOON_REPORTS 2u
 bool balloon_find(void);
-bool balloon_start(bool hints);
+bool balloon_start(unsigned extras);
 /* Device reset: the host is done with every page when this returns. */
 void balloon_reset(void);
 /* Send one message of at most MESSAGE_PFNS pages, and wait until the device returns it. */
@@ -161,6 +164,16 @@ void page_write(struct flat_check *c, uint32_t i);
 void page_verify(struct flat_check *c, uint32_t i);
 void page_check_free(struct flat_check *c, uint32_t i);
 void pages_verify(struct flat_check *c); /* all in use */
+
+/* ---- stray.c: what is wrong on the hint queue, and breaks nothing ---- */
+
+/* Starts, stops and hints of no session; in_use: a page that must not go. */
+void stray_outside(uint32_t in_use);
+/*
+ * Answers the host's session, badly, with hints of free pages: pfn[0] to pfn[n - 1]. False: the
+ * host asks for none.
+ */
+bool stray_session(uint64_t *rng, const uint32_t *pfn, uint32_t n, uint32_t in_use);
 
 /* ---- the modes; status for power_off() ---- */
 

@@ -41,6 +41,19 @@ static char letter(const char *cmdline, const char *key)
 	return p ? *p : 0;
 }
 
+/* The queues that a mode uses beside the first two. */
+static unsigned extras(char mode)
+{
+	switch (mode) {
+	case 'h':
+		return BALLOON_HINTS;
+	case 'v':
+		return BALLOON_HINTS | BALLOON_REPORTS;
+	default:
+		return 0;
+	}
+}
+
 void flat_main(uint64_t boot)
 {
 	const char *cmdline = machine_init(boot);
@@ -65,7 +78,7 @@ void flat_main(uint64_t boot)
 	print_value("pages", pool.n);
 	print_value("from", (uint64_t)pool.pfn[0] << PAGE_SHIFT);
 	print("\n");
-	if (!balloon_find() || !balloon_start(p.mode == 'h')) {
+	if (!balloon_find() || !balloon_start(extras(p.mode))) {
 		print("flat: no balloon\n");
 		power_off(2);
 	}

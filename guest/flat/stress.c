@@ -137,7 +137,7 @@ static void reset(struct stress *s)
 			page_write(&s->check, i);
 	s->ballooned = 0;
 	s->resets++;
-	if (!balloon_start(false)) {
+	if (!balloon_start(0)) {
 		print("flat: the balloon doesn't start again\n");
 		s->check.bad = true;
 	}
