@@ -152,6 +152,7 @@ WRAP_test_backend_uring  := calloc madvise process_madvise fallocate io_uring_qu
                             io_uring_submit __io_uring_get_cqe
 WRAP_test_backend_thread := malloc pidfd_open madvise process_madvise fallocate
 WRAP_test_create         := calloc malloc pthread_create io_uring_queue_init
+WRAP_test_balloon_worker := pthread_create
 WRAP_test_dirty          := ioctl
 WRAP_test_trim           := ioctl clock_now_ns loop_timer_create loop_timer_set loop_timer_destroy \
                             loop_add loop_del loop_stop vcpus_pause vcpus_resume balloon_hint_take

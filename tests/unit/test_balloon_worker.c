@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Reported blocks are discarded by a thread: devices/balloon/balloon_worker.c. */
+#include <errno.h>
+#include <pthread.h>
 #include <semaphore.h>
 #include <unistd.h>
 
@@ -10,6 +12,17 @@ static struct fixture f;
 
 #define REP	BALLOON_VQ_REPORTING
 #define PAGE(n) ((uint64_t)(n)*GMEM_PAGE_SIZE)
+
+static bool no_thread;
+
+int __real_pthread_create(pthread_t *t, const pthread_attr_t *a, void *(*fn)(void *),
+			  void *arg);
+int __wrap_pthread_create(pthread_t *t, const pthread_attr_t *a, void *(*fn)(void *),
+			  void *arg);
+int __wrap_pthread_create(pthread_t *t, const pthread_attr_t *a, void *(*fn)(void *), void *arg)
+{
+	return no_thread ? EAGAIN : __real_pthread_create(t, a, fn, arg);
+}
 
 /* Discards wait until they are let. */
 static sem_t begun, let;
@@ -408,8 +421,27 @@ START_TEST(kicks_pauses_and_resets_from_all_sides)
 }
 END_TEST
 
+/* What was made until then is freed: AddressSanitizer looks. */
+START_TEST(no_balloon_without_its_thread)
+{
+	const struct balloon_owner owner = {.change_fd = -1, .hint_fd = -1};
+	struct balloon_config cfg = fix_config(0);
+
+	up();
+	no_thread = true;
+	ck_assert_ptr_null(balloon_create(&cfg, &f.mem, f.reclaim, &f.irq, &owner));
+	/* One that needs no thread. */
+	cfg.reporting = REPORTING_OFF;
+	balloon_destroy(f.b);
+	f.b = balloon_create(&cfg, &f.mem, f.reclaim, &f.irq, &owner);
+	no_thread = false;
+	ck_assert_ptr_nonnull(f.b);
+	fix_fini(&f);
+}
+END_TEST
+
 UNIT_MAIN("balloon_worker", the_kick_does_not_wait, one_chain_after_the_other, a_reset_waits,
 	  a_pause_waits, a_reset_while_paused, the_end_waits, latched_meanwhile,
 	  queue_taken_away_meanwhile, inflated_and_deflated_meanwhile,
 	  a_long_chain_goes_in_pieces, and_is_cut_short_by_a_reset,
-	  kicks_pauses_and_resets_from_all_sides)
+	  kicks_pauses_and_resets_from_all_sides, no_balloon_without_its_thread)
