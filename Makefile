@@ -222,7 +222,7 @@ $(B)/fuzz/bin/%: $(B)/fuzz/tests/fuzz/%.o $(B)/fuzz/libtest.a $(B)/fuzz/libaeros
 	$(Q)$(FUZZ_CC) $(CFLAGS) -fsanitize=fuzzer,address,undefined $^ -o $@ $(TEST_LIBS)
 
 fuzz: $(FUZZ:%=$(B)/fuzz/bin/%)
-	FUZZ_SECONDS=$(FUZZ_SECONDS) tests/run $(FUZZ:%=tests/fuzz/run:$(B)/fuzz/bin/%)
+	JOBS=$$(nproc) FUZZ_SECONDS=$(FUZZ_SECONDS) tests/run $(FUZZ:%=tests/fuzz/run:$(B)/fuzz/bin/%)
 
 # ---- guests: kernels and what runs inside ----
 
