@@ -114,10 +114,11 @@ static inline uint64_t *page_at(uint32_t pfn)
 enum { QUEUE_INFLATE, QUEUE_DEFLATE, QUEUE_HINT = 3, QUEUE_REPORT, QUEUES };
 #define MESSAGE_PFNS 256
 
-/* Find the device and set it up, with these queues or without. False: there is none, or it
- * refuses. */
+/* Queues beside the first two. */
 #define BALLOON_HINTS	1u
 #define BALLOON_REPORTS 2u
+
+/* Find the device and set it up, with these. False: there is none, or it refuses. */
 bool balloon_find(void);
 bool balloon_start(unsigned extras);
 /* Device reset: the host is done with every page when this returns. */
