@@ -127,12 +127,16 @@ guest() {
 
 # wait_until SECONDS COMMAND...: tries five times a second until COMMAND succeeds. 1: it never did.
 wait_until() {
-	wait_end=$(($(date +%s) + $1))
-	shift
-	until "$@"; do
-		[ "$(date +%s)" -lt "$wait_end" ] || return 1
+	# The end is a parameter, as those are a function's own: COMMAND may wait, too.
+	set -- $(($(date +%s) + $1)) "$@"
+	until behind_two "$@"; do
+		[ "$(date +%s)" -lt "$1" ] || return 1
 		sleep 0.2
 	done
+}
+behind_two() {
+	shift 2
+	"$@"
 }
 
 # field KEY TEXT: the value in "... KEY=VALUE ...".
