@@ -329,17 +329,17 @@ planted: all kernels
 SMOKE_JOBS ?= $(shell expr $$(nproc) + 1)
 SMOKE ?= $(SMOKE_$(ARCH))
 # The long ones come first: at the end no processor is idle.
-SMOKE_x86_64 := balloon:6.12:2 reporting:6.12:1 balloon:6.1:1:thread backings:small:1 hintguests:6.12:1 trimload:6.12:2 \
+SMOKE_x86_64 := balloon:6.12:2 reporting:6.12:1 backings:small:1 hintguests:6.12:1 trimload:6.12:2 \
          hints:6.1:1 lifecycle:6.12 trim:6.1:1 boot:6.1 boot:6.12 boot:small
-SMOKE_arm64 := balloon:6.12:2:auto:nvhe,gic2 reporting:6.12:1 trim:6.12:2 lifecycle:6.12 boot:6.1 boot:6.12:2:auto:gic2
+SMOKE_arm64 := balloon:6.12:2:auto:nvhe,gic2 trim:6.12:2 lifecycle:6.12 boot:6.1 boot:6.12:2:auto:gic2
 SMOKE_riscv64 := balloon:6.12:2:auto:aia trim:6.12:2:auto:aia boot:6.12:2:auto:aia boot:6.12
 SMOKE_MORE_x86_64 := balloon:6.12:1 balloon:6.12:4 balloon:6.1:4 balloon:small:4 balloon:small:1:sync balloon:6.1:1 balloon:6.1:1:sync \
-         balloon:6.12:1:thread emptypool:6.1:1 backings:6.1:1 kexec:6.1:1 reporting:6.1:1 reporting:6.1:4 \
+         balloon:6.1:1:thread balloon:6.12:1:thread emptypool:6.1:1 backings:6.1:1 kexec:6.1:1 reporting:6.1:1 reporting:6.1:4 \
          reporting:6.12:4 reporting:small:1 trim:6.1:4 trim:6.12:1 trim:6.12:4 trimload:6.1:1 trimload:6.1:4 \
          trimload:6.12:4 hintguests:small:1
 SMOKE_MORE_arm64 := balloon:6.1:1:auto:nvhe balloon:6.12:2:auto:gic2 boot:6.1:2:auto:nvhe boot:6.1:2:auto:gic2 \
          boot:6.1:2:auto:nvhe,gic2 boot:6.1:1:auto:16k balloon:6.1:1:auto:16k boot:6.12 boot:6.12:2:auto:nvhe \
-         trimload:6.12:1 hints:6.1:1 hintguests:6.12:1 backings:6.1:1 kexec:6.1:1
+         reporting:6.12:1 trimload:6.12:1 hints:6.1:1 hintguests:6.12:1 backings:6.1:1 kexec:6.1:1
 SMOKE_MORE_riscv64 := balloon:6.12:1 reporting:6.12:1 trim:6.12:2 lifecycle:6.12 boot:6.12:2 boot:6.12:1:auto:aia \
          trimload:6.12:1 hints:6.12:1 hintguests:6.12:1 backings:6.12:1
 SMOKE_SIZE ?= 512
