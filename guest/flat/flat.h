@@ -159,6 +159,8 @@ struct flat_check {
 	bool bad;		 /* one was wrong: it was printed */
 };
 
+/* All of the pool is in use, says so, and returns the state of what this seed makes random. */
+uint64_t pages_begin(struct flat_check *c, struct flat_pool *pool, uint64_t seed);
 /* All by index of the pool. In use from now on, all 4096 bytes with the next pattern. */
 void page_write(struct flat_check *c, uint32_t i);
 /* One in use holds its pattern; one that isn't holds its last pattern or zeros, whole. */

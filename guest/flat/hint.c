@@ -143,16 +143,9 @@ unsigned hint(const struct flat_params *p, struct flat_pool *pool)
 	struct hinting *h = &state;
 	uint32_t id = 0;
 
-	h->pool = h->check.pool = pool;
+	h->pool = pool;
 	h->p = p;
-	h->rng = p->seed * 0x9e3779b97f4a7c15ull | 1;
-	for (uint32_t i = 0; i < pool->n; i++) {
-		pool->mark[i] = 0;
-		page_write(&h->check, i);
-	}
-	print("flat: start");
-	print_value("seed", p->seed);
-	print("\n");
+	h->rng = pages_begin(&h->check, pool, p->seed);
 	while (!h->check.bad && (!p->loops || h->sessions < p->loops) &&
 	       await_session(h, &id)) {
 		balloon_hint_command(id);

@@ -24,6 +24,19 @@ void page_write(struct flat_check *c, uint32_t i)
 		page[w] = v + w;
 }
 
+uint64_t pages_begin(struct flat_check *c, struct flat_pool *pool, uint64_t seed)
+{
+	c->pool = pool;
+	for (uint32_t i = 0; i < pool->n; i++) {
+		pool->mark[i] = 0;
+		page_write(c, i);
+	}
+	print("flat: start");
+	print_value("seed", seed);
+	print("\n");
+	return seed * 0x9e3779b97f4a7c15ull | 1;
+}
+
 static void complain(struct flat_check *c, const char *what, uint32_t i, uint64_t w)
 {
 	uint64_t *word = page_at(c->pool->pfn[i]) + w;

@@ -189,15 +189,8 @@ unsigned stress(const struct flat_params *p, struct flat_pool *pool)
 	struct stress *s = &state;
 	uint64_t rounds = 0;
 
-	s->pool = s->check.pool = pool;
-	s->rng = p->seed * 0x9e3779b97f4a7c15ull | 1;
-	for (uint32_t i = 0; i < pool->n; i++) {
-		pool->mark[i] = 0;
-		page_write(&s->check, i);
-	}
-	print("flat: start");
-	print_value("seed", p->seed);
-	print("\n");
+	s->pool = pool;
+	s->rng = pages_begin(&s->check, pool, p->seed);
 	while (!s->check.bad && (p->loops ? rounds < p->loops : rounds < LEAST || !came('n'))) {
 		round_of(s, rounds++);
 		if (rounds % 4096 == 0)

@@ -217,15 +217,8 @@ unsigned violate(const struct flat_params *p, struct flat_pool *pool)
 	struct violating *v = &state;
 	uint64_t rounds = 0;
 
-	v->pool = v->check.pool = pool;
-	v->rng = p->seed * 0x9e3779b97f4a7c15ull | 1;
-	for (uint32_t i = 0; i < pool->n; i++) {
-		pool->mark[i] = 0;
-		page_write(&v->check, i);
-	}
-	print("flat: start");
-	print_value("seed", p->seed);
-	print("\n");
+	v->pool = pool;
+	v->rng = pages_begin(&v->check, pool, p->seed);
 	while (!v->check.bad &&
 	       (p->loops ? rounds < p->loops : rounds < BREACHES || !came('n')))
 		round_of(v, &breaches[rounds++ % BREACHES]);
