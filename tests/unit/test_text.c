@@ -37,7 +37,7 @@ static void expect(enum vcpu_stop_kind kind, uint64_t code, const char *says)
 	const struct vcpu_stop stop = {.kind = kind, .vcpu = 5, .code = code};
 
 	text_init(&t, out, sizeof(out));
-	text_headline(&t, &stop, 0x77);
+	ck_assert(text_stop(&t, &stop, 0x77, "", true));
 	ck_assert_msg(!strncmp(out, "vCPU 5 stopped: ", 16), "%s", out);
 	ck_assert_str_eq(out + 16, says);
 }

@@ -117,6 +117,14 @@ START_TEST(hold_parks_before_the_next_guest_code)
 }
 END_TEST
 
+static void run_until_stop(struct kvm_guest *g)
+{
+	struct pollfd p = {.fd = g->stop_fd, .events = POLLIN};
+
+	vcpus_resume(&g->vcpus);
+	ck_assert_int_eq(poll(&p, 1, 20000), 1);
+}
+
 START_TEST(a_vcpu_that_cannot_go_on_is_reported_and_parks_the_others)
 {
 	/* test bl, bl; jnz +1; hlt; again: jmp again -- without an interrupt controller nobody
@@ -124,12 +132,9 @@ START_TEST(a_vcpu_that_cannot_go_on_is_reported_and_parks_the_others)
 	static const uint8_t halt[] = {0x84, 0xdb, 0x75, 0x01, 0xf4, 0xeb, 0xfe};
 	struct kvm_guest g = {0};
 	struct vcpu_stop stop;
-	struct pollfd p;
 
 	kvm_guest_create(&g, 2, halt, sizeof(halt));
-	vcpus_resume(&g.vcpus);
-	p = (struct pollfd){.fd = g.stop_fd, .events = POLLIN};
-	ck_assert_int_eq(poll(&p, 1, 20000), 1);
+	run_until_stop(&g);
 	vcpus_pause(&g.vcpus);
 	stop = vcpus_stop_reason(&g.vcpus);
 	ck_assert_int_eq(stop.kind, VCPU_STOP_UNKNOWN_EXIT);
@@ -162,14 +167,11 @@ static void expect_stop(uint32_t type, enum vcpu_stop_kind kind, uint64_t code)
 {
 	struct kvm_guest g = {0};
 	struct vcpu_stop stop;
-	struct pollfd p;
 
 	kvm_guest_create(&g, 1, out_loop, sizeof(out_loop));
 	event = type;
 	event_in = g.vcpus.vcpu[0].run;
-	vcpus_resume(&g.vcpus);
-	p = (struct pollfd){.fd = g.stop_fd, .events = POLLIN};
-	ck_assert_int_eq(poll(&p, 1, 20000), 1);
+	run_until_stop(&g);
 	stop = vcpus_stop_reason(&g.vcpus);
 	ck_assert_int_eq(stop.kind, kind);
 	ck_assert_uint_eq(stop.code, code);
@@ -199,15 +201,12 @@ START_TEST(an_exit_of_one_architecture_is_its_own)
 {
 	struct kvm_guest g = {0};
 	struct vcpu_stop stop;
-	struct pollfd p;
 
 	kvm_guest_create(&g, 1, out_loop, sizeof(out_loop));
 	g.vm.arch_exit = answer_ten;
 	exit_reason = KVM_EXIT_RISCV_SBI;
 	event_in = g.vcpus.vcpu[0].run;
-	vcpus_resume(&g.vcpus);
-	p = (struct pollfd){.fd = g.stop_fd, .events = POLLIN};
-	ck_assert_int_eq(poll(&p, 1, 20000), 1);
+	run_until_stop(&g);
 	stop = vcpus_stop_reason(&g.vcpus);
 	ck_assert_int_eq(stop.kind, VCPU_STOP_UNKNOWN_EXIT);
 	ck_assert_uint_eq(stop.code, KVM_EXIT_RISCV_SBI);

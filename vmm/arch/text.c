@@ -35,6 +35,20 @@ void text_bytes(struct text *t, const char *what, const uint8_t *b, unsigned n)
 	text_put(t, "\n");
 }
 
+void text_reg(struct text *t, unsigned i, unsigned n, const char *name, uint64_t value)
+{
+	text_put(t, "%s%-4s %016llx%s", i % 4 ? " " : "  ", name, (unsigned long long)value,
+		 i % 4 == 3 || i == n - 1 ? "\n" : "");
+}
+
+void text_code(struct text *t, const uint8_t *code, unsigned n, bool mapped)
+{
+	if (n)
+		text_bytes(t, "memory at pc", code, n);
+	else if (!mapped)
+		text_put(t, "  memory at pc: not RAM\n");
+}
+
 static const char *internal_error(uint64_t suberror)
 {
 	switch (suberror) {
@@ -51,7 +65,7 @@ static const char *internal_error(uint64_t suberror)
 	}
 }
 
-void text_headline(struct text *t, const struct vcpu_stop *stop, uint64_t hw_reason)
+static void headline(struct text *t, const struct vcpu_stop *stop, uint64_t hw_reason)
 {
 	unsigned long long code = stop->code;
 	char why[96];
@@ -87,6 +101,16 @@ void text_headline(struct text *t, const struct vcpu_stop *stop, uint64_t hw_rea
 		text_put(t, "by request\n");
 		break;
 	}
+}
+
+bool text_stop(struct text *t, const struct vcpu_stop *stop, uint64_t hw_reason,
+	       const char *meaning, bool have_regs)
+{
+	headline(t, stop, hw_reason);
+	text_put(t, "%s", meaning);
+	if (!have_regs)
+		text_put(t, "  its registers can't be read\n");
+	return have_regs;
 }
 
 const char *text_run_failed(uint64_t error)

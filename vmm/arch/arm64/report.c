@@ -33,9 +33,7 @@ static void put_regs(struct text *t, const struct arm64_report *r)
 		char x[8];
 
 		snprintf(x, sizeof(x), "x%u", i);
-		text_put(t, "%s%-4s %016llx%s", i % 4 ? " " : "  ", names[i] ? names[i] : x,
-			 (unsigned long long)r->reg[i],
-			 i % 4 == 3 || i == ARM64_SHOWN - 1 ? "\n" : "");
+		text_reg(t, i, ARM64_SHOWN, names[i] ? names[i] : x, r->reg[i]);
 	}
 }
 
@@ -46,16 +44,10 @@ void arm64_report_format(const struct arm64_report *r, char *out, size_t len)
 	if (!len)
 		return;
 	text_init(&t, out, len);
-	text_headline(&t, &r->stop, r->hw_reason);
-	text_put(&t, "%s", text_meaning(&r->stop, UNDECODED));
-	if (!r->have_regs) {
-		text_put(&t, "  its registers can't be read\n");
+	if (!text_stop(&t, &r->stop, r->hw_reason, text_meaning(&r->stop, UNDECODED),
+		       r->have_regs))
 		return;
-	}
 	put_state(&t, r);
 	put_regs(&t, r);
-	if (r->code_len)
-		text_bytes(&t, "memory at pc", r->code, r->code_len);
-	else if (!(r->reg[ARM64_SCTLR] & ARM64_SCTLR_MMU))
-		text_put(&t, "  memory at pc: not RAM\n");
+	text_code(&t, r->code, r->code_len, r->reg[ARM64_SCTLR] & ARM64_SCTLR_MMU);
 }

@@ -35,11 +35,8 @@ static void put_regs(struct text *t, const struct riscv64_report *r)
 	};
 
 	for (unsigned i = 0; i < RISCV64_SHOWN; i++)
-		text_put(t, "%s%-4s %016llx%s", i % 4 ? " " : "  ", names[i],
-			 (unsigned long long)r->reg[i], i % 4 == 3 ? "\n" : "");
+		text_reg(t, i, RISCV64_SHOWN, names[i], r->reg[i]);
 }
-
-_Static_assert(RISCV64_SHOWN % 4 == 0, "the last line is full");
 
 void riscv64_report_format(const struct riscv64_report *r, char *out, size_t len)
 {
@@ -48,16 +45,10 @@ void riscv64_report_format(const struct riscv64_report *r, char *out, size_t len
 	if (!len)
 		return;
 	text_init(&t, out, len);
-	text_headline(&t, &r->stop, r->hw_reason);
-	text_put(&t, "%s", text_meaning(&r->stop, UNDECODED));
-	if (!r->have_regs) {
-		text_put(&t, "  its registers can't be read\n");
+	if (!text_stop(&t, &r->stop, r->hw_reason, text_meaning(&r->stop, UNDECODED),
+		       r->have_regs))
 		return;
-	}
 	put_state(&t, r);
 	put_regs(&t, r);
-	if (r->code_len)
-		text_bytes(&t, "memory at pc", r->code, r->code_len);
-	else if (!SATP_MODE(r->reg[RISCV64_SATP]))
-		text_put(&t, "  memory at pc: not RAM\n");
+	text_code(&t, r->code, r->code_len, SATP_MODE(r->reg[RISCV64_SATP]));
 }

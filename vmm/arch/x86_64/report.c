@@ -90,12 +90,13 @@ static void put_regs(struct text *t, const struct kvm_regs *g, const struct kvm_
 		{"cr3", s->cr3}, {"cr4", s->cr4}, {"efer", s->efer},  {"gs", s->gs.base},
 	};
 
+	const unsigned n = sizeof(reg) / sizeof(reg[0]);
+
 	text_put(t, "  %u-bit code in ring %u, cs %#x, ss %#x, gdt %#llx, idt %#llx\n",
 		 mode_bits(s), s->ss.dpl, s->cs.selector, s->ss.selector,
 		 (unsigned long long)s->gdt.base, (unsigned long long)s->idt.base);
-	for (size_t i = 0; i < sizeof(reg) / sizeof(reg[0]); i++)
-		text_put(t, "%s%-4s %016llx%s", i % 4 ? " " : "  ", reg[i].name,
-			 (unsigned long long)reg[i].value, i % 4 == 3 ? "\n" : "");
+	for (unsigned i = 0; i < n; i++)
+		text_reg(t, i, n, reg[i].name, reg[i].value);
 }
 
 void x86_report_format(const struct x86_report *r, char *out, size_t len)
@@ -105,12 +106,8 @@ void x86_report_format(const struct x86_report *r, char *out, size_t len)
 	if (!len)
 		return;
 	text_init(&t, out, len);
-	text_headline(&t, &r->stop, r->hw_reason);
-	text_put(&t, "%s", meaning(r));
-	if (!r->have_regs) {
-		text_put(&t, "  its registers can't be read\n");
+	if (!text_stop(&t, &r->stop, r->hw_reason, meaning(r), r->have_regs))
 		return;
-	}
 	if (is_reset_state(r)) {
 		text_put(&t, "  its registers are gone: the CPU has been reset since\n");
 		return;
