@@ -166,6 +166,8 @@ void page_write(struct flat_check *c, uint32_t i);
 /* One in use holds its pattern; one that isn't holds its last pattern or zeros, whole. */
 void page_verify(struct flat_check *c, uint32_t i);
 void page_check_free(struct flat_check *c, uint32_t i);
+/* The same of one that the host may discard at any moment, this one, too. */
+void page_check_hinted(struct flat_check *c, uint32_t i);
 void pages_verify(struct flat_check *c); /* all in use */
 
 /* ---- stray.c: what is wrong on the hint queue, and breaks nothing ---- */

@@ -35,7 +35,7 @@ static void work(struct hinting *h)
 
 	if (h->pool->mark[i] & PAGE_FREE) {
 		if (random_below(&h->rng, 2))
-			page_check_free(&h->check, i);
+			page_check_hinted(&h->check, i);
 		page_write(&h->check, i);
 		h->taken++;
 	} else {
@@ -120,7 +120,7 @@ static void use_all(struct hinting *h)
 {
 	for (uint32_t i = 0; i < h->pool->n && !h->check.bad; i++) {
 		if (h->pool->mark[i] & PAGE_FREE) {
-			page_check_free(&h->check, i);
+			page_check_hinted(&h->check, i);
 			page_write(&h->check, i);
 		}
 	}

@@ -95,11 +95,11 @@ static void give(struct violating *v)
 	balloon_send(QUEUE_INFLATE, v->pool->pfn + v->at, v->n);
 }
 
-/* After a deflate, or a reset. */
+/* After a deflate, or a reset. Those that were hinted may still go. */
 static void use_again(struct violating *v)
 {
 	for (uint32_t i = v->at; i < v->at + v->n && !v->check.bad; i++) {
-		page_check_free(&v->check, i);
+		page_check_hinted(&v->check, i);
 		page_write(&v->check, i);
 	}
 }
