@@ -279,16 +279,6 @@ static void op_barrier(void)
 		OK(m.owned[i] || !*word_of(i));
 }
 
-static void op_barrier_range(void)
-{
-	uint64_t page = rnd(NPAGES);
-	uint64_t n = 1 + rnd(gmem_index_span(&mem, page));
-
-	reclaim_barrier_range(m.r, pfn_of(page), n);
-	for (uint64_t i = page; i < page + n && !m.error_percent; i++)
-		OK(m.owned[i] || !*word_of(i) || tracker_state(m.r->tracker, i) == PAGE_HELD);
-}
-
 static void op_reset(void)
 {
 	reclaim_reset(m.r);
@@ -319,7 +309,7 @@ static void run_op(void)
 {
 	static void (*const op[])(void) = {
 		op_inflate, op_inflate, op_inflate, op_deflate, op_deflate, op_touch,
-		op_step,    op_step,	op_step,    op_step,	op_barrier, op_barrier_range,
+		op_step,    op_step,	op_step,    op_step,	op_barrier,
 	};
 
 	if (rnd(60))

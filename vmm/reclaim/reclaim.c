@@ -103,11 +103,6 @@ void reclaim_no_more(struct reclaim *r)
 	pthread_mutex_unlock(&r->lock);
 }
 
-static bool unsettled(const struct reclaim *r, uint64_t start, uint64_t n)
-{
-	return reclaim_in_flight(r, start, n) || tracker_any_pending(r->tracker, start, n);
-}
-
 void reclaim_barrier(struct reclaim *r)
 {
 	pthread_mutex_lock(&r->lock);
@@ -116,22 +111,6 @@ void reclaim_barrier(struct reclaim *r)
 	if (!r->threaded && !r->stepping)
 		reclaim_step(r);
 	while (reclaim_backlog(r) || r->nflights)
-		reclaim_await(r);
-	r->barriers--;
-	pthread_mutex_unlock(&r->lock);
-}
-
-void reclaim_barrier_range(struct reclaim *r, uint32_t pfn, uint64_t n)
-{
-	uint64_t page;
-	bool ram = gmem_pfn_to_index(r->mem, pfn, &page);
-
-	assert(ram && n);
-	if (!ram)
-		return;
-	pthread_mutex_lock(&r->lock);
-	r->barriers++;
-	while (unsettled(r, page, n))
 		reclaim_await(r);
 	r->barriers--;
 	pthread_mutex_unlock(&r->lock);

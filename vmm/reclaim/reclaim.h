@@ -169,12 +169,8 @@ bool reclaim_discard_hinted(struct reclaim *r, const struct hintset *set, uint64
 /* Have the host back these pages now, so that the guest doesn't wait for each of them. */
 void reclaim_populate(struct reclaim *r, const uint32_t *pfn, size_t n);
 
-/*
- * Barriers: return when every page (or every one of the n pages from pfn on, all of them RAM)
- * that was taken before is discarded, parked or held.
- */
+/* Returns when every page that was taken before is discarded, parked or held. */
 void reclaim_barrier(struct reclaim *r);
-void reclaim_barrier_range(struct reclaim *r, uint32_t pfn, uint64_t n);
 
 /*
  * The guest owns everything again (device reset, reboot). Waits for discards in flight, cancels

@@ -355,26 +355,6 @@ bool tracker_block_run(const struct tracker *t, uint64_t from, uint64_t *start, 
 	return true;
 }
 
-bool tracker_any_pending(const struct tracker *t, uint64_t start, uint64_t len)
-{
-	uint64_t end = start + len;
-
-	assert(end <= t->npages);
-	while (start < end) {
-		uint64_t b = start / TRACKER_BLOCK;
-		uint64_t stop = (b + 1) * TRACKER_BLOCK;
-
-		if (t->block[b].pending && !blockset_has(&t->parked, b)) {
-			uint64_t p = first_pending(t, start, stop);
-
-			if (p < stop && p < end)
-				return true;
-		}
-		start = stop;
-	}
-	return false;
-}
-
 uint64_t tracker_take(struct tracker *t, uint64_t start, uint64_t len)
 {
 	uint64_t end = start + len;
@@ -440,23 +420,6 @@ void tracker_unpark(struct tracker *t)
 		file_block(t, b);
 	}
 	t->n.parked = 0;
-}
-
-bool tracker_next_discarded(const struct tracker *t, uint64_t from, uint64_t *start,
-			    uint64_t *len)
-{
-	uint64_t p = bitmap_next(t->ballooned, t->npages, from, true);
-	uint64_t e;
-
-	while (p < t->npages && tracker_state(t, p) != PAGE_DISCARDED)
-		p = bitmap_next(t->ballooned, t->npages, p + 1, true);
-	if (p >= t->npages)
-		return false;
-	for (e = p + 1; e < t->npages && tracker_state(t, e) == PAGE_DISCARDED;)
-		e++;
-	*start = p;
-	*len = e - p;
-	return true;
 }
 
 void tracker_reset(struct tracker *t)

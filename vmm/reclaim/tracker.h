@@ -93,9 +93,6 @@ uint16_t tracker_block_stamp(const struct tracker *t, uint64_t block);
  */
 bool tracker_block_run(const struct tracker *t, uint64_t from, uint64_t *start, uint64_t *len);
 
-/* Is any page of [start, start + len) pending and not parked? */
-bool tracker_any_pending(const struct tracker *t, uint64_t start, uint64_t len);
-
 /*
  * The run goes to the host: pending -> discarded for all of it. A run of the functions above,
  * unchanged since. Returns how many pages were pending.
@@ -106,10 +103,6 @@ uint64_t tracker_take(struct tracker *t, uint64_t start, uint64_t len);
 void tracker_failed(struct tracker *t, uint64_t start, uint64_t len, uint16_t stamp);
 /* Parked blocks count again. */
 void tracker_unpark(struct tracker *t);
-
-/* The first run of PAGE_DISCARDED at or after from. False when there is none. */
-bool tracker_next_discarded(const struct tracker *t, uint64_t from, uint64_t *start,
-			    uint64_t *len);
 
 /*
  * Every page back to PAGE_GUEST; the event counters (double, stray) stay. Free when nothing is
