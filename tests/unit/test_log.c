@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vmm/base/log.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
@@ -41,23 +40,6 @@ START_TEST(test_levels)
 	log_set_level(LOG_ERROR);
 	CAPTURE(log_warn("quiet"));
 	ck_assert_str_eq(text, "");
-}
-END_TEST
-
-START_TEST(test_parse)
-{
-	static const char *const names[] = {"error", "warn", "info", "debug"};
-	enum log_level l = LOG_INFO;
-
-	for (int i = 0; i < 4; i++) {
-		ck_assert_int_eq(log_level_parse(names[i], &l), 0);
-		ck_assert_int_eq(l, i);
-	}
-	l = LOG_INFO;
-	ck_assert_int_eq(log_level_parse("Warn", &l), -EINVAL);
-	ck_assert_int_eq(log_level_parse("", &l), -EINVAL);
-	ck_assert_int_eq(log_level_parse("warning", &l), -EINVAL);
-	ck_assert_int_eq(l, LOG_INFO);
 }
 END_TEST
 
@@ -124,5 +106,5 @@ START_TEST(test_limit)
 }
 END_TEST
 
-UNIT_MAIN("log", test_levels, test_parse, test_long_line_is_cut, test_stderr_closed,
-	  test_full_pipe_drops, test_limit)
+UNIT_MAIN("log", test_levels, test_long_line_is_cut, test_stderr_closed, test_full_pipe_drops,
+	  test_limit)

@@ -15,9 +15,6 @@ enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 void log_set_level(enum log_level level);
 enum log_level log_get_level(void);
 
-/* "error", "warn", "info", "debug" -> *level. 0, or -EINVAL and *level untouched. */
-int log_level_parse(const char *name, enum log_level *level);
-
 /*
  * printf-like, no trailing newline. Any thread; never waits: a line is dropped when stderr
  * can't take it now. Longer lines are cut at 512 bytes.

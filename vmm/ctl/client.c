@@ -19,7 +19,6 @@ struct ctl_client {
 	int fd;
 	char name[VM_NAME_MAX + 1];
 	json_int_t id; /* of the last command */
-	char class[64];
 	char *buf; /* LINE_MAX_BYTES */
 	size_t len;
 	size_t line; /* bytes of buf that the last line took */
@@ -32,11 +31,6 @@ void ctl_close(struct ctl_client *c)
 	fd_close(&c->fd);
 	free(c->buf);
 	free(c);
-}
-
-const char *ctl_error_class(const struct ctl_client *c)
-{
-	return c->class;
 }
 
 pid_t ctl_peer_pid(const struct ctl_client *c)
@@ -158,14 +152,12 @@ static int receive_answer(struct ctl_client *c, uint64_t deadline, json_t **answ
 	}
 }
 
-static int remote_error(struct ctl_client *c, const json_t *error, struct err *err)
+static int remote_error(const json_t *error, struct err *err)
 {
 	const char *desc = json_string_value(json_object_get(error, "desc"));
-	const char *class = json_string_value(json_object_get(error, "class"));
 
-	if (!desc || !class)
+	if (!desc)
 		return -EPROTO;
-	snprintf(c->class, sizeof(c->class), "%s", class);
 	return err_set(err, -EREMOTEIO, "%s", desc);
 }
 
@@ -193,7 +185,6 @@ static int execute(struct ctl_client *c, const char *command, json_t *args, uint
 	int rc;
 
 	c->id++;
-	c->class[0] = '\0';
 	rc = send_command(c, command, args, deadline);
 	if (!rc)
 		rc = receive_answer(c, deadline, &answer);
@@ -202,7 +193,7 @@ static int execute(struct ctl_client *c, const char *command, json_t *args, uint
 	value = json_object_get(answer, "return");
 	error = json_object_get(answer, "error");
 	if (error)
-		rc = remote_error(c, error, err);
+		rc = remote_error(error, err);
 	else if (!value)
 		rc = -EPROTO;
 	else if (ret)

@@ -38,9 +38,6 @@ void ctl_close(struct ctl_client *c); /* NULL is fine */
 int ctl_execute(struct ctl_client *c, const char *command, json_t *args, int timeout_ms,
 		json_t **ret, struct err *err);
 
-/* The `class` of the last error answer ("DeviceNotActive", ...), or "". */
-const char *ctl_error_class(const struct ctl_client *c);
-
 /* Wait until the VM closes the connection (it has ended): 0, -ETIMEDOUT, ... */
 int ctl_wait_closed(struct ctl_client *c, int timeout_ms);
 
