@@ -19,7 +19,7 @@ struct ctl_client {
 	int fd;
 	char name[VM_NAME_MAX + 1];
 	json_int_t id; /* of the last command */
-	char *buf; /* LINE_MAX_BYTES */
+	char *buf;     /* LINE_MAX_BYTES */
 	size_t len;
 	size_t line; /* bytes of buf that the last line took */
 };
