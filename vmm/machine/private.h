@@ -45,7 +45,7 @@ struct machine_doorbell {
 	uint32_t queue;
 };
 
-/* See trim.c. */
+/* See trim.c and trim_ends.c. */
 struct machine_trim {
 	struct trim_info info;
 	uint64_t start_ns;
@@ -132,10 +132,19 @@ int machine_vm_boot(struct machine *m, struct err *err);
 /* trim.c: 0 or a negative errno. */
 int machine_trim_init(struct machine *m);
 void machine_trim_fini(struct machine *m);
-/* Ends one that is under way, while m->vm is still there. */
-void machine_trim_abort(struct machine *m, const char *why);
 /* The machine goes on after a pause. */
 void machine_trim_resumed(struct machine *m);
+
+/* trim_ends.c. Ends one that is under way, while m->vm is still there. */
+void machine_trim_abort(struct machine *m, const char *why);
+/* One that is under way is done, cancelled or failed now, for the reason why. */
+void trim_end(struct machine *m, enum trim_state state, const char *why);
+void trim_fail(struct machine *m, const char *why);
+/* It failed: its session of hints is over and we didn't end it; there was to be none. */
+void trim_fail_session(struct machine *m, const struct hint_info *hint);
+void trim_fail_ask(struct machine *m, int rc); /* of balloon_hint_start() */
+/* Can one begin? As machine_trim(), as far as it can be told at once. */
+int trim_check(struct machine *m, struct err *err);
 
 /* lifecycle.c */
 /* vCPUs that were parked run on, unless something happened that comes first. */

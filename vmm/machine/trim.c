@@ -12,8 +12,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/epoll.h>
 
 #include "vmm/base/clock.h"
@@ -75,63 +73,6 @@ static bool look(struct machine *m, struct hint_info *hint)
 	       hint->state == HINT_GUEST_DONE;
 }
 
-/* The guest gets its memory back before the logs stop, which takes a moment. */
-static void end(struct machine *m, enum trim_state state, const char *why)
-{
-	static const enum hint_state hint[TRIM_STATES] = {[TRIM_DONE] = HINT_FINISHED,
-							  [TRIM_CANCELLED] = HINT_CANCELLED,
-							  [TRIM_FAILED] = HINT_FAILED};
-	struct machine_trim *t = &m->trim;
-
-	balloon_hint_end(m->balloon, hint[state]);
-	loop_timer_set(t->timer, 0, 0);
-	gmem_dirty_stop(&m->mem);
-	kvm_dirty_stop(&t->dirty);
-	hintset_destroy(t->set);
-	t->set = NULL;
-	t->info.state = state;
-	t->info.elapsed_ns = clock_now_ns() - t->start_ns;
-	snprintf(t->info.why, sizeof(t->info.why), "%s", why);
-}
-
-static void fail(struct machine *m, const char *why)
-{
-	end(m, TRIM_FAILED, why);
-}
-
-/* The session is over and we didn't end it. */
-static void fail_session(struct machine *m, const struct hint_info *hint)
-{
-	static const char *const why[HINT_WHYS] = {
-		[HINT_WHY_NONE] = "the session was ended",
-		[HINT_WHY_NO_ANSWER] = "the guest does not answer",
-		[HINT_WHY_NO_STOP] = "the guest does not come to an end",
-		[HINT_WHY_RESET] = "the guest's balloon driver went away",
-		[HINT_WHY_PROTOCOL] = "the guest's balloon driver broke the protocol",
-		[HINT_WHY_HOST] = "the session was ended",
-	};
-
-	fail(m, why[hint->why]);
-}
-
-static const char *cannot_ask(int rc)
-{
-	switch (rc) {
-	case -ENOTCONN:
-		return "the guest has no balloon driver";
-	case -EIO:
-		return "the guest's balloon driver broke the protocol";
-	case -EOPNOTSUPP:
-		return "the guest's balloon driver has no free page hints";
-	case -EAGAIN:
-		return "the guest still holds what it hinted the last time";
-	case -EBUSY:
-		return "somebody else has the guest hint";
-	default:
-		return strerror(-rc);
-	}
-}
-
 /* ---- arming, hinting ---- */
 
 static void ask(struct machine *m)
@@ -142,7 +83,7 @@ static void ask(struct machine *m)
 	if (rc == -EAGAIN && clock_now_ns() < t->give_up_ns) {
 		call_again(m, RETRY_NS);
 	} else if (rc) {
-		fail(m, cannot_ask(rc));
+		trim_fail_ask(m, rc);
 	} else {
 		t->info.state = TRIM_HINTING;
 		call_again(m, WATCH_NS);
@@ -156,7 +97,7 @@ static void arm(struct machine *m)
 	int rc = kvm_dirty_arm(&t->dirty, NULL, &t->at, &err);
 
 	if (rc < 0)
-		fail(m, err.msg);
+		trim_fail(m, err.msg);
 	else if (rc)
 		call_again(m, 1);
 	else
@@ -179,7 +120,7 @@ static void begin_sifting(struct machine *m)
 
 	t->taken = t->info.hinted;
 	if (kvm_dirty_fetch(&t->dirty, &err)) {
-		fail(m, err.msg);
+		trim_fail(m, err.msg);
 		return;
 	}
 	hintset_mask(t->set, t->dirty.map);
@@ -195,7 +136,7 @@ static void watch(struct machine *m)
 	struct hint_info hint;
 
 	if (!look(m, &hint)) {
-		fail_session(m, &hint);
+		trim_fail_session(m, &hint);
 		return;
 	}
 	t->last = hint.state == HINT_GUEST_DONE;
@@ -219,7 +160,7 @@ static void rearm(struct machine *m)
 	int rc = kvm_dirty_arm(&t->dirty, t->dirty.map, &t->at, &err);
 
 	if (rc < 0) {
-		fail(m, err.msg);
+		trim_fail(m, err.msg);
 		return;
 	}
 	if (!rc) {
@@ -295,7 +236,7 @@ static void next_set(struct machine *m)
 		return;
 	}
 	info->kept = info->hinted - info->discarded - info->ballooned - info->failed;
-	end(m, TRIM_DONE, "");
+	trim_end(m, TRIM_DONE, "");
 }
 
 static void discard(struct machine *m)
@@ -320,11 +261,11 @@ static void discard(struct machine *m)
 	if (pause > info->pause_max_ns)
 		info->pause_max_ns = pause;
 	if (hint.state != HINT_GUEST_DONE && hint.state != HINT_RUNNING)
-		fail_session(m, &hint);
+		trim_fail_session(m, &hint);
 	else if (st.poison)
-		fail(m, "the guest wants its free pages to keep what they hold");
+		trim_fail(m, "the guest wants its free pages to keep what they hold");
 	else if (rc)
-		fail(m, err.msg);
+		trim_fail(m, err.msg);
 	else if (more)
 		call_again(m, 2 * pause);
 	else
@@ -393,12 +334,6 @@ void machine_trim_fini(struct machine *m)
 	fd_close(&t->hint_fd);
 }
 
-void machine_trim_abort(struct machine *m, const char *why)
-{
-	if (trim_active(m->trim.info.state))
-		fail(m, why);
-}
-
 void machine_trim_resumed(struct machine *m)
 {
 	if (!trim_active(m->trim.info.state))
@@ -408,38 +343,10 @@ void machine_trim_resumed(struct machine *m)
 	call_again(m, 1);
 }
 
-/* What can be told at once. */
-static int check(struct machine *m, struct err *err)
-{
-	struct balloon_status st;
-
-	if (!m->balloon)
-		return err_set(err, -ENODEV, "the VM has no balloon");
-	if (!m->cfg->balloon.hinting)
-		return err_set(err, -EOPNOTSUPP, "the VM was started with hinting=off");
-	if (m->state == MACHINE_ENDED)
-		return err_set(err, -ESHUTDOWN, "the VM has ended");
-	if (m->state != MACHINE_RUNNING)
-		return err_set(err, -EAGAIN, "the VM is paused");
-	if (trim_active(m->trim.info.state))
-		return err_set(err, -EBUSY, "a trim is under way");
-	balloon_query(m->balloon, &st);
-	if (st.needs_reset)
-		return err_set(err, -EIO, "%s", cannot_ask(-EIO));
-	if (!st.driver)
-		return err_set(err, -ENOTCONN, "%s", cannot_ask(-ENOTCONN));
-	if (!(st.features & VIRTIO_FEATURE(BALLOON_F_BIT_FREE_PAGE_HINT)))
-		return err_set(err, -EOPNOTSUPP, "%s", cannot_ask(-EOPNOTSUPP));
-	if (st.poison)
-		return err_set(err, -EPERM,
-			       "the guest wants its free pages to keep what they hold");
-	return 0;
-}
-
 int machine_trim(struct machine *m, struct err *err)
 {
 	struct machine_trim *t = &m->trim;
-	int rc = check(m, err);
+	int rc = trim_check(m, err);
 
 	if (rc)
 		return rc;
@@ -457,14 +364,6 @@ int machine_trim(struct machine *m, struct err *err)
 	t->at = t->taken = 0;
 	t->chunk = CHUNK_FIRST;
 	call_again(m, 1);
-	return 0;
-}
-
-int machine_trim_cancel(struct machine *m)
-{
-	if (!trim_active(m->trim.info.state))
-		return -EINVAL;
-	end(m, TRIM_CANCELLED, "");
 	return 0;
 }
 
