@@ -27,8 +27,8 @@ fi
 
 # ---- memory that is taken offline ----
 
-# Blocks of 128 MiB; movablecore, so that nothing the kernel can't move is in the last ones.
-start $((768 - table_mib)) reporting=off 'movablecore=384M init_on_alloc=0'
+# Blocks of 128 MiB; movablecore, so that nothing the kernel can't move is in the last ones; nokaslr, nor the kernel.
+start $((768 - table_mib)) reporting=off 'movablecore=384M init_on_alloc=0 nokaslr'
 memory=/sys/devices/system/memory
 case $ARCH in arm64) first=8 ;; riscv64) first=16 ;; *) first=0 ;; esac # where memory begins
 offline() { # one of three; block is its number
