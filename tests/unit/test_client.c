@@ -297,6 +297,9 @@ START_TEST(test_peers_that_are_no_vm)
 		.steps = {GREETING, "<{\"error\": {\"class\": \"GenericError\", \"desc\": "
 				    "\"no\"}, \"id\": 1}\n"},
 		.hold = true};
+	struct script classless = {
+		.steps = {GREETING, "<{\"error\": {\"desc\": \"no\"}, \"id\": 1}\n"},
+		.hold = true};
 	struct script empty = {.steps = {GREETING, "<{\"id\": 1}\n"}, .hold = true};
 
 	assert_connect_fails(&silent, -ETIMEDOUT, "does not answer");
@@ -307,6 +310,7 @@ START_TEST(test_peers_that_are_no_vm)
 	assert_connect_fails(&other, -EPROTO, "QMP");
 	assert_connect_fails(&mute, -ETIMEDOUT, "does not answer");
 	assert_connect_fails(&refuses, -EPROTO, "no");
+	assert_connect_fails(&classless, -EPROTO, "QMP");
 	assert_connect_fails(&empty, -EPROTO, "QMP");
 }
 END_TEST

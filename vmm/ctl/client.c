@@ -156,7 +156,7 @@ static int remote_error(const json_t *error, struct err *err)
 {
 	const char *desc = json_string_value(json_object_get(error, "desc"));
 
-	if (!desc)
+	if (!desc || !json_is_string(json_object_get(error, "class")))
 		return -EPROTO;
 	return err_set(err, -EREMOTEIO, "%s", desc);
 }
