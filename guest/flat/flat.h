@@ -166,7 +166,7 @@ void page_write(struct flat_check *c, uint32_t i);
 /* One in use holds its pattern; one that isn't holds its last pattern or zeros, whole. */
 void page_verify(struct flat_check *c, uint32_t i);
 void page_check_free(struct flat_check *c, uint32_t i);
-/* The same of one that the host may discard at any moment, this one, too. */
+/* The same while a session has it hinted: the host may discard it at any moment, this too. */
 void page_check_hinted(struct flat_check *c, uint32_t i);
 void pages_verify(struct flat_check *c); /* all in use */
 

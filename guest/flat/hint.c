@@ -120,7 +120,7 @@ static void use_all(struct hinting *h)
 {
 	for (uint32_t i = 0; i < h->pool->n && !h->check.bad; i++) {
 		if (h->pool->mark[i] & PAGE_FREE) {
-			page_check_hinted(&h->check, i);
+			page_check_free(&h->check, i);
 			page_write(&h->check, i);
 		}
 	}

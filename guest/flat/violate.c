@@ -95,11 +95,10 @@ static void give(struct violating *v)
 	balloon_send(QUEUE_INFLATE, v->pool->pfn + v->at, v->n);
 }
 
-/* After a deflate, or a reset. Those that were hinted may still go. */
-static void use_again(struct violating *v)
+static void use_again(struct violating *v, void (*check)(struct flat_check *, uint32_t))
 {
 	for (uint32_t i = v->at; i < v->at + v->n && !v->check.bad; i++) {
-		page_check_hinted(&v->check, i);
+		check(&v->check, i);
 		page_write(&v->check, i);
 	}
 }
@@ -193,11 +192,12 @@ static void round_of(struct violating *v, const struct breach *b)
 		return;
 	if (!in_balloon) {
 		balloon_send(QUEUE_DEFLATE, v->pool->pfn + v->at, v->n);
-		use_again(v);
+		/* They were hinted, too, and may still go. */
+		use_again(v, page_check_hinted);
 	}
 	breach(v, b);
 	if (in_balloon)
-		use_again(v);
+		use_again(v, page_check_free);
 }
 
 static void say(const struct violating *v, const char *what, uint64_t rounds)
