@@ -142,7 +142,7 @@ void trim_end(struct machine *m, enum trim_state state, const char *why);
 void trim_fail(struct machine *m, const char *why);
 /* It failed: its session of hints is over and we didn't end it; there was to be none. */
 void trim_fail_session(struct machine *m, const struct hint_info *hint);
-void trim_fail_ask(struct machine *m, int rc); /* of balloon_hint_start() */
+void trim_fail_ask(struct machine *m, int rc); /* of balloon_hint_start(), or trim_check() */
 /* Can one begin? As machine_trim(), as far as it can be told at once. */
 int trim_check(struct machine *m, struct err *err);
 

@@ -263,7 +263,7 @@ static void discard(struct machine *m)
 	if (hint.state != HINT_GUEST_DONE && hint.state != HINT_RUNNING)
 		trim_fail_session(m, &hint);
 	else if (st.poison)
-		trim_fail(m, "the guest wants its free pages to keep what they hold");
+		trim_fail_ask(m, -EPERM);
 	else if (rc)
 		trim_fail(m, err.msg);
 	else if (more)

@@ -58,6 +58,8 @@ static const char *cannot_ask(int rc)
 		return "the guest still holds what it hinted the last time";
 	case -EBUSY:
 		return "somebody else has the guest hint";
+	case -EPERM:
+		return "the guest wants its free pages to keep what they hold";
 	default:
 		return strerror(-rc);
 	}
@@ -90,8 +92,7 @@ int trim_check(struct machine *m, struct err *err)
 	if (!(st.features & VIRTIO_FEATURE(BALLOON_F_BIT_FREE_PAGE_HINT)))
 		return err_set(err, -EOPNOTSUPP, "%s", cannot_ask(-EOPNOTSUPP));
 	if (st.poison)
-		return err_set(err, -EPERM,
-			       "the guest wants its free pages to keep what they hold");
+		return err_set(err, -EPERM, "%s", cannot_ask(-EPERM));
 	return 0;
 }
 
