@@ -15,12 +15,6 @@ stat_field() { # KEY: a number of `stat --json`; -1 when there is none
 }
 mib_of() { echo $(($(stat_field "$1") / 1048576)); }
 balloon() { "$AEROSTAT" balloon -n v "$@"; }
-fill_and_verify() { # WHEN LEAST_MIB
-	filled=$(guest fill)
-	check_ge "$1: the guest fills what it has, MiB" "$(field filled_mib "$filled")" "$2"
-	check "$1: and every word is right" guest verify
-	check "$1: and frees it" guest free
-}
 
 vm_start v -k "$IMAGES/$KERNEL.vmlinuz" -i "$IMAGES/$KERNEL.initrd" -m "$SIZE" -c "$CPUS" --balloon=deflate-on-oom=on,reporting=off --reclaim "$RECLAIM" \
 	-p "console=ttyS0 quiet"

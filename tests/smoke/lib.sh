@@ -142,6 +142,14 @@ behind_two() {
 # field KEY TEXT: the value in "... KEY=VALUE ...".
 field() { echo "$2" | sed -n "s/.*\<$1=\([^ ]*\).*/\1/p"; }
 
+# fill_and_verify NAME LEAST_MIB: the guest uses all that it has, which is at least this.
+fill_and_verify() {
+	filled=$(guest fill)
+	check_ge "$1: the guest fills what it has, MiB" "$(field filled_mib "$filled")" "$2"
+	check "$1: and every word is right" guest verify
+	check "$1: and frees it" guest free
+}
+
 # Resident memory of a process in MiB.
 rss_mib() { awk '/^VmRSS:/ { print int($2 / 1024); n++ } END { if (!n) print -1 }' "/proc/$1/status"; }
 

@@ -50,12 +50,6 @@ falls() { # NAME
 stays() { # NAME
 	check_le "$1: resident memory has fallen by MiB" $((full - $(rss))) 50
 }
-fill_and_verify() { # NAME LEAST_MIB
-	filled=$(guest fill)
-	check_ge "$1: the guest fills what it has, MiB" "$(field filled_mib "$filled")" "$2"
-	check "$1: and every word is right" guest verify
-	check "$1: and frees it" guest free
-}
 quit() { # NAME
 	check_eq "$1: no violation of the protocol" "$(stat_field violations)" 0
 	check_eq "$1: failed discards" "$(stat_field discard_errors)" 0

@@ -24,7 +24,7 @@ accounted freed
 check_ge "MiB discarded" "$(mib_of discarded)" $((most - 100))
 echo "# $(of trim pauses) pauses, the longest $(of trim pause_max_us) us, $(of trim elapsed_ms) ms"
 check_eq "nothing is ballooned" "$(stat_field ballooned_bytes)" 0
-fill_and_verify trimmed $((plenty - 90))
+back_and_right trimmed $((plenty - 90))
 check_eq "once: blocks outside of a session" "$(of hinting late_blocks)" 0
 quit once
 
@@ -61,7 +61,7 @@ accounted deflating
 check "then the balloon is empty" balloon --target 0 --wait --timeout 60
 check "what was held is right" guest verify
 check "and is freed" guest free
-fill_and_verify resized $((plenty - 90))
+back_and_right resized $((plenty - 90))
 check_eq "stray deflates" "$(stat_field stray_deflates)" 0
 check_eq "double inflates" "$(stat_field double_inflates)" 0
 check_eq "on the way: blocks outside of a session" "$(of hinting late_blocks)" 0

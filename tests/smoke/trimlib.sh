@@ -55,12 +55,10 @@ accounted() { # NAME: every byte that was hinted has become something
 	check_eq "$1: bytes that the host refused" "$(of trim failed_bytes)" 0
 	check_eq "$1: the session" "$(of hinting state)" finished
 }
-fill_and_verify() { # NAME LEAST_MIB: a guest that has been told DONE takes a moment to have its memory back
+# A guest that has been told DONE takes a moment to have its memory back.
+back_and_right() { # NAME LEAST_MIB
 	check "$1: the guest has its memory again" wait_until 60 free_is_above "$plenty"
-	filled=$(guest fill)
-	check_ge "$1: the guest fills what it has, MiB" "$(field filled_mib "$filled")" "$2"
-	check "$1: and every word is right" guest verify
-	check "$1: and frees it" guest free
+	fill_and_verify "$@"
 }
 says() { # NAME PATTERN COMMAND...: fails at once with one line that matches
 	says_name=$1
@@ -87,5 +85,5 @@ well() { # NAME: a whole trim, and every word is right
 	check_eq "$1: it is done" "$(of trim state)" "done"
 	check_ge "$1: MiB hinted" "$(mib_of hinted)" "$worth"
 	check_ge "$1: MiB that went" "$(mib_of discarded)" "$worth"
-	fill_and_verify "$1" $((plenty / 3))
+	back_and_right "$1" $((plenty / 3))
 }

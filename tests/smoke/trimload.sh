@@ -18,7 +18,7 @@ under_load() { # NAME TRIMS
 	went=$(awk '{ mib += $2 * ($3 == "MiB") } END { printf "%d", mib }' "$SMOKE_DIR/trims")
 	check_ge "$1: MiB that went" "$went" "$2"
 	check "$1: the load saw no wrong byte" guest sweep off
-	fill_and_verify "$1" $((plenty - 90))
+	back_and_right "$1" $((plenty - 90))
 	check_eq "$1: blocks outside of a session" "$(of hinting late_blocks)" 0
 	quit "$1"
 }
